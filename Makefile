@@ -1,0 +1,70 @@
+# moderation: content goes in, a verdict comes out, an account freezes.
+#
+#   make demo    see it work on a throw-away server         make test    build, install, run every test
+#   make lint    check the policies with their examples     make eval    measure detection (DATA=folder of JSONL)
+#   make bench   what a guard costs, as ratios              make         build;  make install as usual
+
+# How a row travels, stage by stage; each has its folder in src/, and may include headers of stages to its left only.
+CORE   = base text policy match verdict
+SERVER = server store account recorder guard surface
+STAGES = $(CORE) $(SERVER)
+
+EXTENSION = moderation
+VERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" moderation.control)
+DATA_built = moderation--$(VERSION).sql
+
+MODULE_big = moderation
+sources   = $(sort $(wildcard src/$(1)/*.c))
+OBJS      = $(patsubst %.c,%.o,$(foreach stage,$(STAGES),$(call sources,$(stage))))
+CORE_OBJS = $(patsubst %.c,%.o,$(foreach stage,$(CORE),$(call sources,$(stage))))
+
+LIBRARIES    = libpcre2-8 icu-uc icu-i18n libhs yaml-0.1
+PG_CPPFLAGS  = -Isrc $(shell pkg-config --cflags $(LIBRARIES))
+PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-declaration-after-statement \
+               $(if $(CI),-Werror)
+CORE_LIBS    = $(shell pkg-config --libs $(LIBRARIES)) -lm
+SHLIB_LINK   = $(CORE_LIBS)
+with_llvm    = no
+
+POLICY  = $(wildcard policies/terms-of-service/policy.yaml) $(sort $(filter-out %/policy.yaml,$(wildcard policies/terms-of-service/*.yaml)))
+ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
+REGRESS   = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+ISOLATION_OPTS = --load-extension=moderation
+REGRESS_OPTS   = --load-extension=moderation
+EXTRA_CLEAN = build results output_iso tmp_check moderation--*.sql $(OBJS:.o=.d)
+
+PG_CONFIG ?= pg_config
+include $(shell $(PG_CONFIG) --pgxs)
+override CFLAGS += -MMD -MP
+-include $(OBJS:.o=.d)
+
+# The install script: all tables, then all functions, then all views, each in the order of the stages, then the built-in policy.
+pieces = $(foreach kind,types tables functions views,$(foreach stage,$(STAGES),$(wildcard src/$(stage)/$(kind).sql)))
+moderation--$(VERSION).sql: $(pieces) $(POLICY) moderation.control Makefile
+	@.ci/script "$(pieces)" "$(POLICY)" > $@
+
+# Fold table of src/text, generated from ICU.
+src/text/text_fold.o: build/text_fold_table.h
+src/text/text_fold.o: CPPFLAGS += -Ibuild
+build/text_fold_table.h: src/text/generate/fold_table.c
+	@mkdir -p build
+	$(CC) -O2 -Isrc $(shell pkg-config --cflags icu-uc icu-i18n) $< -o build/fold_table $(shell pkg-config --libs icu-uc icu-i18n)
+	build/fold_table > $@.new && mv $@.new $@
+
+# Programs on the pure core alone: no server, no postgres.h.
+build/lint: policies/lint.c $(CORE_OBJS)
+build/unit/%: t/unit/%.c $(CORE_OBJS)
+build/lint $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c)):
+	@mkdir -p $(@D)
+	$(CC) -g -O2 -std=gnu11 -Wall -Isrc $(shell pkg-config --cflags $(LIBRARIES)) $< $(CORE_OBJS) -o $@ $(CORE_LIBS)
+
+lint: build/lint
+	build/lint $(POLICY)
+
+unit: $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c))
+	prove --exec '' $^
+
+demo test eval bench:
+	@.ci/$@
+
+.PHONY: lint unit demo test eval bench

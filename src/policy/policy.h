@@ -1,0 +1,150 @@
+/*
+ * policy.h
+ *		A policy document (YAML, format in policies/README.md) as a tree.
+ *
+ * mdr_policy_parse() reads and validates the document's form: names, types, ranges, references, duplicates.  It knows nothing of
+ * matching; match/match.h compiles the tree.  The first error stops it and says file, line, column, rule and reason.
+ *
+ * A document is a stream of YAML documents: the first is the head (policy, limits, ladder, words, contexts, categories),
+ * each further one carries the rules of one category.  A comment "# file: NAME" names the file that the following lines come
+ * from; line numbers in errors count from that comment.
+ *
+ * Memory: the tree, including a copy of every string, belongs to the arena.
+ */
+#ifndef MDR_POLICY_H
+#define MDR_POLICY_H
+
+#include "base/base.h"
+
+typedef enum MdrAction
+{
+	MDR_ALLOW = 0,
+	MDR_FLAG,
+	MDR_REDACT,
+	MDR_QUARANTINE,
+	MDR_REJECT
+} MdrAction;
+
+extern const char *mdr_action_name(MdrAction action);
+extern bool mdr_action_parse(const char *name, MdrAction *action);
+
+#define MDR_MAX_SEVERITY 3
+#define MDR_MAX_CATEGORIES 64
+#define MDR_MAX_FREEZES 8
+
+/* Where in the document something stands. */
+typedef struct MdrPlace
+{
+	int			line;
+	int			column;
+} MdrPlace;
+
+typedef struct MdrStrings
+{
+	uint32_t	count;
+	const char **items;
+	MdrPlace   *places;
+} MdrStrings;
+
+/* {name} in a term or pattern stands for any of a list's terms. */
+typedef struct MdrWordList
+{
+	const char *name;
+	MdrStrings	terms;
+	MdrPlace	place;
+} MdrWordList;
+
+/* A context that excuses: what is said near a finding, e.g. "news" or "quotation". */
+typedef struct MdrContext
+{
+	const char *id;
+	const char *note;
+	MdrStrings	terms;
+	MdrStrings	patterns;
+	int			within;			/* characters between finding and context; 0 = anywhere in the content */
+	float		factor;			/* what is left of the finding's weight, 0 = excused */
+	MdrPlace	place;
+} MdrContext;
+
+typedef enum MdrEvidence
+{
+	MDR_EVIDENCE_HASH,			/* only the hash of refused content is kept */
+	MDR_EVIDENCE_CONTENT		/* refused content is preserved as evidence */
+} MdrEvidence;
+
+#define MDR_SUSPEND_NEVER (MDR_MAX_SEVERITY + 1)
+
+typedef struct MdrCategory
+{
+	const char *id;
+	const char *clause_en;
+	const char *clause_zh;
+	float		flag_at;		/* score from which the content is flagged */
+	float		act_at;			/* score from which the severity's action is taken */
+	MdrAction	actions[MDR_MAX_SEVERITY + 1];	/* by severity */
+	bool		strike;			/* refused content counts against the account */
+	int			suspend_from;	/* severity from which the account is suspended at once; MDR_SUSPEND_NEVER */
+	MdrEvidence evidence;
+	uint32_t   *unless;			/* indexes of contexts that excuse by default */
+	uint32_t	nunless;
+	MdrPlace	place;
+} MdrCategory;
+
+typedef struct MdrRule
+{
+	const char *id;
+	uint32_t	category;		/* index */
+	const char *language;		/* BCP 47, or "any" */
+	float		weight;			/* (0, 1] */
+	int			severity;
+	const char *note;
+	MdrStrings	terms;			/* each a term in its own right */
+	MdrStrings	patterns;		/* PCRE2, on folded text */
+	MdrStrings *all_of;			/* co-occurrence: one of each group, within `within` characters */
+	uint32_t	nall_of;
+	int			within;
+	bool		ordered;		/* groups must come in the given order */
+	uint32_t   *unless;			/* indexes of contexts; the category's when the rule names none */
+	uint32_t	nunless;
+	MdrStrings	allow;			/* phrases that contain a term and are harmless; longest match wins */
+	uint32_t	views;			/* bit (1 << MdrView) */
+	MdrStrings	hits;			/* examples that this rule must find */
+	MdrStrings	misses;			/* examples that this rule must not find */
+	MdrPlace	place;
+} MdrRule;
+
+/* Policy data for the ladder of sanctions; durations in seconds, 0 in freezes[] = for good. */
+typedef struct MdrLadder
+{
+	int			in_a_row;		/* refused contents in a row that freeze; 0 = off */
+	int			within_count;	/* refused contents within within_period that freeze; 0 = off */
+	int64_t		within_period;
+	int64_t		freezes[MDR_MAX_FREEZES];	/* first, second, ... freeze; the last repeats */
+	int			nfreezes;
+	int64_t		memory;			/* earlier freezes count for this long */
+} MdrLadder;
+
+typedef struct MdrPolicy
+{
+	const char *name;
+	const char *description;
+	int64_t		max_bytes;		/* longer content is unknown */
+	MdrAction	on_unknown;		/* reject, quarantine or flag */
+	uint32_t	views;			/* views switched on, bit (1 << MdrView) */
+	MdrLadder	ladder;
+	MdrWordList *lists;
+	uint32_t	nlists;
+	MdrContext *contexts;
+	uint32_t	ncontexts;
+	MdrStrings	allow;			/* phrases harmless in every category */
+	MdrCategory *categories;
+	uint32_t	ncategories;
+	MdrRule    *rules;
+	uint32_t	nrules;
+} MdrPolicy;
+
+/* MDR_OK, MDR_INVALID or MDR_NO_MEMORY, with *error filled. */
+extern MdrStatus mdr_policy_parse(MdrArena *arena, const char *document, size_t length,
+								  MdrPolicy **policy, MdrError *error);
+
+#endif							/* MDR_POLICY_H */

@@ -1,0 +1,59 @@
+/*
+ * server.h
+ *		What the stages inside the server share: the extension's own oids, whose rights are used, settings.
+ *
+ * Include after postgres.h.
+ */
+#ifndef MDR_SERVER_H
+#define MDR_SERVER_H
+
+#include "base/base.h"
+#include "server/errors.h"
+
+/* moderation.mode: what the guard does.  PGC_SUSET, so that no ordinary role can weaken it. */
+typedef enum MdrMode
+{
+	MDR_MODE_ENFORCE,
+	MDR_MODE_RESTORE			/* pass everything through untouched: for loading a dump */
+} MdrMode;
+extern int	mdr_mode;
+
+/* moderation.moderate_replica: scan rows that logical replication applies, too.  PGC_SUSET, off. */
+extern bool mdr_moderate_replica;
+
+/* Whether this backend's database has the extension, looked up anew in every call. */
+extern bool mdr_installed(void);
+
+/* oid of a relation or type in schema moderation; cached, InvalidOid-safe, reset when the catalog changes. */
+extern Oid	mdr_relation(const char *name);
+extern Oid	mdr_type(const char *name);
+
+/*
+ * Acts as the extension's owner until mdr_restore_user(): needed wherever our own tables are read or written on behalf of
+ * a role that has no rights there.  An ERROR in between is undone by (sub)transaction abort, as with SECURITY DEFINER.
+ */
+typedef struct MdrUser
+{
+	Oid			user;
+	int			context;
+} MdrUser;
+extern void mdr_become_owner(MdrUser *saved);
+extern void mdr_restore_user(const MdrUser *saved);
+
+/* For MdrInterrupted: true when CHECK_FOR_INTERRUPTS() would do something. */
+extern bool mdr_interrupted(void *context);
+
+/* Raises the ERROR that fits a status other than MDR_OK and MDR_UNKNOWN; runs CHECK_FOR_INTERRUPTS() for MDR_INTERRUPTED. */
+extern void mdr_raise(MdrStatus status, const MdrError *error) pg_attribute_noreturn();
+
+/* An arena that is destroyed with the memory context. */
+extern MdrArena *mdr_arena_in(MemoryContext context, size_t limit);
+
+/*
+ * Database encoding <-> UTF-8.  *utf8 points into text when nothing had to be converted, else to palloc'd memory.  Invalid bytes
+ * (possible under SQL_ASCII) are left as they are: the core reads each as U+FFFD.
+ */
+extern void mdr_to_utf8(const char *text, int length, const char **utf8, int *utf8_length);
+extern char *mdr_from_utf8(const char *utf8, int length);	/* palloc'd, zero-terminated, in the database encoding */
+
+#endif							/* MDR_SERVER_H */

@@ -1,0 +1,96 @@
+/*
+ * text.h
+ *		Content as the rules see it: one normalisation, further views of it, and the way back to the text as given.
+ *
+ * The plain view folds each code point by a table that is generated from ICU at build time (NFKC_Casefold; canonical
+ * decomposition; combining marks dropped where they are not vowels of the script; default ignorables dropped; non-ASCII
+ * look-alikes to their UTS #39 prototype; traditional to simplified Han) and turns any run of white space into one space.
+ * Content, terms and patterns all go through this same fold, so that what an author writes is what is looked for.
+ *
+ * The other views undo one disguise each, are made only when the plain view shows signs of it, and have their own matchers:
+ * a term goes through mdr_text_view_term() for the view, and a match in such a view counts only where the view changed something
+ * within the matched span (mdr_text_changed), so that a view adds no false alarms on ordinary text.
+ *
+ *	plain		the fold itself
+ *	leet		digits and symbols inside words read as letters:  k1ll, @ss, h4te   (both sides fold l and i to one letter)
+ *	joined		letters spread by spaces or punctuation put together:  b o m b, b.o.m.b, 炸*弹
+ *	squeezed	stretched letters:  killlll, haaate   (both sides fold every run of one letter to a single one)
+ *
+ * Memory: an MdrText's buffers belong to the arena it was made in.
+ */
+#ifndef MDR_TEXT_H
+#define MDR_TEXT_H
+
+#include "base/base.h"
+
+typedef enum MdrView
+{
+	MDR_VIEW_PLAIN = 0,
+	MDR_VIEW_LEET,
+	MDR_VIEW_JOINED,
+	MDR_VIEW_SQUEEZED
+} MdrView;
+#define MDR_NVIEWS 4
+
+typedef struct MdrOffsetMap MdrOffsetMap;	/* sparse: an entry only where lengths differ */
+
+typedef struct MdrText
+{
+	MdrView		view;
+	char	   *bytes;			/* valid UTF-8, with a terminating zero that length does not count */
+	uint32_t	length;			/* bytes */
+	uint32_t	views;			/* plain view only: bit (1 << view) set where that view would differ */
+	bool		has_han;		/* some Han, Hiragana, Katakana, Thai, ...: a script without spaces between words */
+	const char *given;			/* the text as given; not owned */
+	uint32_t	given_length;
+	MdrOffsetMap *map;			/* position in bytes -> position in given */
+	const uint64_t *changed;	/* other views: bit per byte that the view changed; NULL in the plain view */
+} MdrText;
+
+/*
+ * Folds given (need not be valid UTF-8: each invalid byte becomes U+FFFD) into *text.  length must be below 2^30.
+ * MDR_OK or MDR_NO_MEMORY.
+ */
+extern MdrStatus mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text);
+
+/* Makes another view of a plain text.  MDR_OK or MDR_NO_MEMORY. */
+extern MdrStatus mdr_text_view(MdrArena *arena, const MdrText *plain, MdrView view, MdrText *text);
+
+/*
+ * A policy's term as it must be looked for in the view: folded, then transformed as the view transforms content, and
+ * for "joined" without its spaces.  *out has a terminating zero and belongs to the arena; its length may be 0 (the term
+ * consists of nothing the view keeps: do not look for it there).
+ */
+extern MdrStatus mdr_text_view_term(MdrArena *arena, MdrView view, const char *term, size_t length,
+									char **out, uint32_t *out_length);
+
+/* The span [start, end) of the view as a span of the text as given, in bytes, covering every byte that took part. */
+extern void mdr_text_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *given_start, uint32_t *given_end);
+
+/* Whether the view changed anything within [start, end).  Always true in the plain view. */
+extern bool mdr_text_changed(const MdrText *text, uint32_t start, uint32_t end);
+
+/*
+ * Whether a word may begin (left) or end (right) at the byte position, by script: between two letters or digits of one
+ * alphabetic script it may not; next to a script without spaces, punctuation, or a change between such classes it may.
+ * In the joined view, gaps that were closed inside one spread word do not count as boundaries.
+ */
+extern bool mdr_text_boundary(const MdrText *text, uint32_t position);
+
+/*
+ * For a span in a script without spaces: false when the span only straddles words, i.e. ICU's dictionary segmentation of
+ * the surroundings (UBRK_WORD) has a boundary inside the span and a word that reaches over the span's start or end.
+ * True for anything else.  Costs microseconds: ask only about matches.  May be called from one thread only.
+ */
+extern bool mdr_text_whole_words(const MdrText *text, uint32_t start, uint32_t end);
+
+/* Frees the ICU iterators that mdr_text_whole_words keeps.  Safe to call at any time. */
+extern void mdr_text_release(void);
+
+/* Folds one code point: its replacement (UTF-8, maybe empty) and its length.  For tests and for pattern literals. */
+extern const char *mdr_text_fold_code_point(uint32_t code_point, uint32_t *length);
+
+/* Version of the fold: changes whenever the generated table or a view's rule changes; compiled policies carry it. */
+extern uint32_t mdr_text_fold_version(void);
+
+#endif							/* MDR_TEXT_H */

@@ -1,0 +1,49 @@
+/*
+ * verdict.h
+ *		What a policy says of one content: scores, severities and actions by category, and the gravest of them.
+ *
+ * A category's score is 1 - product of (1 - score) over its rules, each counted once at its best finding (noisy-or; Pearl,
+ * "Probabilistic Reasoning in Intelligent Systems", 1988): surer rules and more of them rank higher, and it stays in 0..1.
+ * Below flag_at the action is allow; from act_at it is the severity's; between the two it is at most flag.
+ *
+ * Pure: no clock, no state, no memory but the arena's.
+ */
+#ifndef MDR_VERDICT_H
+#define MDR_VERDICT_H
+
+#include "match/match.h"
+
+typedef struct MdrCategoryVerdict
+{
+	float		score;
+	int			severity;		/* of the gravest rule that was not excused; 0 when none */
+	MdrAction	action;
+} MdrCategoryVerdict;
+
+typedef struct MdrVerdict
+{
+	MdrStatus	status;			/* MDR_OK or MDR_UNKNOWN */
+	const char *unknown;		/* why it is unknown, or NULL */
+	MdrCategoryVerdict *categories; /* one for each category of the policy */
+	uint32_t	ncategories;
+	int			category;		/* the gravest, -1 when nothing scored */
+	MdrAction	action;			/* the gravest; the policy's on_unknown when unknown and that is graver */
+	MdrFinding *findings;
+	uint32_t	nfindings;
+} MdrVerdict;
+
+/*
+ * Scans and scores.  cap: no action above it (MDR_REJECT = no cap).  MDR_OK also when the verdict is "unknown";
+ * MDR_INTERRUPTED, MDR_NO_MEMORY and MDR_BROKEN mean there is no verdict.
+ */
+extern MdrStatus mdr_verdict(MdrEngine *engine, MdrArena *arena, const char *content, size_t length, MdrAction cap,
+							 MdrInterrupted interrupted, void *context, MdrVerdict *verdict);
+
+/*
+ * The content with every character in a span of findings whose category's action is redact or graver replaced by mask
+ * (once for each character of the text as given).  *out has a terminating zero.
+ */
+extern MdrStatus mdr_redact(const MdrEngine *engine, MdrArena *arena, const MdrVerdict *verdict, const char *content,
+							size_t length, const char *mask, char **out, size_t *out_length);
+
+#endif							/* MDR_VERDICT_H */
