@@ -30,23 +30,31 @@ extern Oid	mdr_type(const char *name);
 
 /*
  * Acts as the extension's owner until mdr_restore_user(): needed wherever our own tables are read or written on behalf of
- * a role that has no rights there.  An ERROR in between is undone by (sub)transaction abort, as with SECURITY DEFINER.
+ * a role that has no rights there.  Meanwhile search_path is "pg_catalog, pg_temp", so that no SQL run in between can meet the
+ * caller's operators.  Must nest.  An ERROR in between is undone by (sub)transaction abort, as with SECURITY DEFINER.
  */
 typedef struct MdrUser
 {
 	Oid			user;
 	int			context;
+	int			guc_nest_level;
 } MdrUser;
 extern void mdr_become_owner(MdrUser *saved);
 extern void mdr_restore_user(const MdrUser *saved);
 
-/* For MdrInterrupted: true when CHECK_FOR_INTERRUPTS() would do something. */
+/*
+ * For MdrInterrupted: true when the caller must stop and call mdr_raise(MDR_INTERRUPTED, ...).  Interrupts that ask for no
+ * more than a moment's work (a barrier, a message of a parallel worker) are served on the spot.
+ */
 extern bool mdr_interrupted(void *context);
 
-/* Raises the ERROR that fits a status other than MDR_OK and MDR_UNKNOWN; runs CHECK_FOR_INTERRUPTS() for MDR_INTERRUPTED. */
-extern void mdr_raise(MdrStatus status, const MdrError *error) pg_attribute_noreturn();
+/*
+ * Raises the ERROR that fits a status other than MDR_OK and MDR_UNKNOWN; runs CHECK_FOR_INTERRUPTS() for MDR_INTERRUPTED.
+ * error may be NULL.
+ */
+extern void mdr_raise(MdrStatus status, const MdrError *error) __attribute__((noreturn));
 
-/* An arena that is destroyed with the memory context. */
+/* An arena that is destroyed with the memory context, or when the context is reset. */
 extern MdrArena *mdr_arena_in(MemoryContext context, size_t limit);
 
 /*
@@ -54,6 +62,7 @@ extern MdrArena *mdr_arena_in(MemoryContext context, size_t limit);
  * (possible under SQL_ASCII) are left as they are: the core reads each as U+FFFD.
  */
 extern void mdr_to_utf8(const char *text, int length, const char **utf8, int *utf8_length);
-extern char *mdr_from_utf8(const char *utf8, int length);	/* palloc'd, zero-terminated, in the database encoding */
+/* palloc'd, zero-terminated, in the database encoding; what that cannot express becomes "?". */
+extern char *mdr_from_utf8(const char *utf8, int length);
 
 #endif							/* MDR_SERVER_H */

@@ -1,0 +1,155 @@
+/*
+ * server_catalog.c
+ *		Where our own objects are in the catalog, and acting as the role that owns them.
+ *
+ * Names of relations and types in schema moderation -> oids, through a small hash table that is forgotten whenever
+ * pg_class, pg_type or pg_namespace changes.  Takes no locks: whoever opens the relation locks it.  The hash table belongs
+ * to CacheMemoryContext.  What does not exist is never remembered, and comes back as InvalidOid.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "server/server.h"
+
+#define SCHEMA "moderation"
+
+typedef struct CatalogEntry
+{
+	char		key[NAMEDATALEN + 1];	/* 'r' or 't', then the name */
+	Oid			oid;
+} CatalogEntry;
+
+static HTAB *catalog_cache = NULL;
+static bool catalog_valid = false;
+
+static void
+catalog_changed(Datum arg, int cache_id, uint32 hash_value)
+{
+	catalog_valid = false;
+}
+
+static void
+catalog_prepare(void)
+{
+	if (catalog_cache == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = NAMEDATALEN + 1;
+		control.entrysize = sizeof(CatalogEntry);
+		control.hcxt = CacheMemoryContext;
+		catalog_cache = hash_create("moderation catalog", 32, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+		CacheRegisterSyscacheCallback(RELOID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(TYPEOID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, catalog_changed, (Datum) 0);
+		catalog_valid = true;
+	}
+	if (!catalog_valid)
+	{
+		HASH_SEQ_STATUS scan;
+		CatalogEntry *entry;
+
+		hash_seq_init(&scan, catalog_cache);
+		while ((entry = hash_seq_search(&scan)) != NULL)
+			hash_search(catalog_cache, entry->key, HASH_REMOVE, NULL);
+		catalog_valid = true;
+	}
+}
+
+static Oid
+catalog_find(char kind, const char *name)
+{
+	char		key[NAMEDATALEN + 1];
+	CatalogEntry *entry;
+	Oid			namespace;
+	Oid			oid;
+
+	catalog_prepare();
+	snprintf(key, sizeof(key), "%c%s", kind, name);
+	entry = hash_search(catalog_cache, key, HASH_FIND, NULL);
+	if (entry != NULL)
+		return entry->oid;
+
+	namespace = get_namespace_oid(SCHEMA, true);
+	if (!OidIsValid(namespace))
+		return InvalidOid;
+	if (kind == 'r')
+		oid = get_relname_relid(name, namespace);
+	else
+		oid = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(namespace));
+
+	/* The look-ups may have processed invalidations: what they found is remembered only if nothing changed meanwhile. */
+	if (OidIsValid(oid) && catalog_valid)
+	{
+		entry = hash_search(catalog_cache, key, HASH_ENTER, NULL);
+		entry->oid = oid;
+	}
+	return oid;
+}
+
+bool
+mdr_installed(void)
+{
+	return OidIsValid(get_extension_oid("moderation", true));
+}
+
+Oid
+mdr_relation(const char *name)
+{
+	return catalog_find('r', name);
+}
+
+Oid
+mdr_type(const char *name)
+{
+	return catalog_find('t', name);
+}
+
+/* The extension's owner: whoever owns the type that is created first. */
+static Oid
+extension_owner(void)
+{
+	Oid			type = mdr_type("action");
+	HeapTuple	tuple = NULL;
+	Oid			owner;
+
+	if (OidIsValid(type))
+		tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"moderation\" is not installed in this database"),
+				 errhint("CREATE EXTENSION moderation;")));
+	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+void
+mdr_become_owner(MdrUser *saved)
+{
+	Oid			owner = extension_owner();
+
+	GetUserIdAndSecContext(&saved->user, &saved->context);
+	saved->guc_nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+mdr_restore_user(const MdrUser *saved)
+{
+	AtEOXact_GUC(false, saved->guc_nest_level);
+	SetUserIdAndSecContext(saved->user, saved->context);
+}

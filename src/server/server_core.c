@@ -1,0 +1,220 @@
+/*
+ * server_core.c
+ *		Where the pure core meets the server: interrupts, errors, memory, encodings.
+ *
+ * Takes no locks.  Arenas die with the memory context they are made in; converted text is palloc'd in the current one.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "server/server.h"
+
+/* An ERROR that serving an interrupt raised inside mdr_interrupted(), to be raised again once the core has returned. */
+static ErrorData *held_error = NULL;
+
+bool
+mdr_interrupted(void *context)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (likely(!INTERRUPTS_PENDING_CONDITION()) || !INTERRUPTS_CAN_BE_PROCESSED())
+		return false;
+	if (QueryCancelPending || ProcDiePending)
+		return true;
+
+	/*
+	 * Something else: mostly harmless (a barrier, a request to log memory), and then the scan must not be given up.  It may
+	 * raise, too, and the core must not be left by longjmp, so an error is held back until it has returned.
+	 */
+	held_error = NULL;
+	PG_TRY();
+	{
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(TopTransactionContext);
+		held_error = CopyErrorData();
+		FlushErrorState();
+		MemoryContextSwitchTo(caller);
+	}
+	PG_END_TRY();
+	return held_error != NULL;
+}
+
+/* "file "x", line 12, column 5, rule "hate.x.en": ", as far as known. */
+static char *
+error_place(const MdrError *error)
+{
+	StringInfoData place;
+
+	initStringInfo(&place);
+	if (error->file[0])
+		appendStringInfo(&place, "file \"%s\", ", error->file);
+	if (error->line > 0)
+		appendStringInfo(&place, "line %d, ", error->line);
+	if (error->column > 0)
+		appendStringInfo(&place, "column %d, ", error->column);
+	if (error->rule[0])
+		appendStringInfo(&place, "rule \"%s\", ", error->rule);
+	if (place.len == 0)
+		return place.data;
+	place.data[place.len - 2] = ':';
+	return mdr_from_utf8(place.data, place.len);
+}
+
+void
+mdr_raise(MdrStatus status, const MdrError *error)
+{
+	char	   *message = NULL;
+
+	if (error != NULL && error->message[0])
+	{
+		/* The core cuts a long message by bytes. */
+		int			length = strlen(error->message);
+
+		length = pg_encoding_mbcliplen(PG_UTF8, error->message, length, length);
+		message = mdr_from_utf8(error->message, length);
+	}
+
+	switch (status)
+	{
+		case MDR_INTERRUPTED:
+			if (held_error != NULL)
+			{
+				ErrorData  *again = held_error;
+
+				held_error = NULL;
+				ReThrowError(again);
+			}
+			CHECK_FOR_INTERRUPTS();
+			/* Who asked to stop has taken it back; the work is lost all the same. */
+			ereport(ERROR,
+					(errcode(ERRCODE_QUERY_CANCELED),
+					 errmsg("canceling statement while content was being scanned")));
+			break;
+		case MDR_INVALID:
+			ereport(ERROR,
+					(errcode(ERRCODE_MDR_BAD_POLICY),
+					 errmsg("policy document refused: %s%s",
+							error ? error_place(error) : "", message ? message : "it is not valid")));
+			break;
+		case MDR_NO_MEMORY:
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory while scanning content"),
+					 message ? errdetail("%s.", message) : 0));
+			break;
+		case MDR_BROKEN:
+		case MDR_OK:
+		case MDR_UNKNOWN:
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("content could not be scanned (status %d)", (int) status),
+			 message ? errdetail("%s.", message) : 0));
+}
+
+static void
+destroy_arena(void *arena)
+{
+	mdr_arena_destroy(arena);
+}
+
+MdrArena *
+mdr_arena_in(MemoryContext context, size_t limit)
+{
+	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
+	MdrArena   *arena = mdr_arena_create(limit);
+
+	if (arena == NULL)
+		mdr_raise(MDR_NO_MEMORY, NULL);
+	callback->func = destroy_arena;
+	callback->arg = arena;
+	MemoryContextRegisterResetCallback(context, callback);
+	return arena;
+}
+
+static bool
+is_ascii(const char *text, int length)
+{
+	uint64		high = 0;
+	int			i = 0;
+
+	for (; i + 8 <= length; i += 8)
+	{
+		uint64		chunk;
+
+		memcpy(&chunk, text + i, 8);
+		high |= chunk;
+	}
+	for (; i < length; i++)
+		high |= (uint64) (unsigned char) text[i];
+	return (high & UINT64CONST(0x8080808080808080)) == 0;
+}
+
+void
+mdr_to_utf8(const char *text, int length, const char **utf8, int *utf8_length)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	*utf8 = text;
+	*utf8_length = length;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || is_ascii(text, length))
+		return;
+	*utf8 = (const char *) pg_do_encoding_conversion((unsigned char *) unconstify(char *, text), length, encoding, PG_UTF8);
+	if (*utf8 != text)
+		*utf8_length = strlen(*utf8);
+}
+
+char *
+mdr_from_utf8(const char *utf8, int length)
+{
+	int			encoding = GetDatabaseEncoding();
+	Oid			conversion;
+	Size		size;
+	char	   *out;
+	int			used = 0;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || is_ascii(utf8, length))
+		return pnstrdup(utf8, length);
+
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (!OidIsValid(conversion))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("default conversion function for encoding \"%s\" to \"%s\" does not exist",
+						pg_encoding_to_char(PG_UTF8), pg_encoding_to_char(encoding))));
+
+	/* Stretch by stretch between the characters that cannot be expressed, each of which becomes a question mark. */
+	size = mul_size((Size) length + 1, MAX_CONVERSION_GROWTH);
+	out = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	out[0] = '\0';
+	while (length > 0)
+	{
+		int			room = (int) Min(size - used, (Size) INT_MAX);
+		int			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+														 (unsigned char *) unconstify(char *, utf8), length,
+														 (unsigned char *) out + used, room, true);
+
+		used += strlen(out + used);
+		utf8 += done;
+		length -= done;
+		if (length > 0)
+		{
+			int			skip = Min(pg_utf_mblen((const unsigned char *) utf8), length);
+
+			out[used++] = '?';
+			out[used] = '\0';
+			utf8 += skip;
+			length -= skip;
+		}
+	}
+	return out;
+}
