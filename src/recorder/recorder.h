@@ -39,6 +39,12 @@ typedef struct MdrEvent
 	TimestampTz occurred_at;
 	bool		strike;			/* counts against the account */
 	bool		suspend;		/* suspends it at once */
+
+	/*
+	 * The ladder of the policy that refused (mdr_engine_ladder); read only by mdr_record_refused.  NULL: the worker looks the policy up,
+	 * which costs it the opening of an engine.
+	 */
+	const MdrLadder *ladder;
 } MdrEvent;
 
 /*
@@ -52,6 +58,26 @@ extern void mdr_record_stored(const MdrEvent *event);
 
 /* Sends "clean content stored by account" to the worker without waiting; called at pre-commit.  Never raises. */
 extern void mdr_record_clean(const char *account);
+
+/* How the recorder of this database fares; counters count since the server's shared memory was made. */
+typedef struct MdrRecorderStatus
+{
+	const char *worker;			/* "none", "starting", "running"; "unavailable" when shared memory cannot be had */
+	int			worker_pid;		/* 0 when none is running */
+	int64		queued;			/* messages in the ring, not yet in the tables */
+	int64		spooled_files;	/* files of this database in $PGDATA/moderation_spool */
+	int64		spooled_bytes;
+	int64		recorded;		/* violations that the worker wrote */
+	int64		fallbacks;		/* refusals that went to the spool, or, if that failed too, to the server log */
+	int64		registration_failures;	/* a worker was needed and could not be started */
+	int64		timeouts;		/* refusals that waited for moderation.record_timeout in vain */
+	bool		degraded;		/* the last wait was in vain: refusals now wait only briefly, then use the spool */
+	int64		uncounted;		/* recorded strikes that the ladder has yet to count */
+	TimestampTz oldest_uncounted;	/* when the oldest of them occurred; 0 when there is none */
+} MdrRecorderStatus;
+
+/* Reads only; works on a standby.  The caller is in a transaction.  Raises only what reading a table raises. */
+extern void mdr_recorder_status(MdrRecorderStatus *status);
 
 extern void mdr_recorder_init(void);	/* from _PG_init */
 
