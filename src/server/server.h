@@ -7,7 +7,7 @@
 #ifndef MDR_SERVER_H
 #define MDR_SERVER_H
 
-#include "base/base.h"
+#include "policy/policy.h"
 #include "server/errors.h"
 
 /* moderation.mode: what the guard does.  PGC_SUSET, so that no ordinary role can weaken it. */
@@ -27,6 +27,10 @@ extern bool mdr_installed(void);
 /* oid of a relation or type in schema moderation; cached, InvalidOid-safe, reset when the catalog changes. */
 extern Oid	mdr_relation(const char *name);
 extern Oid	mdr_type(const char *name);
+
+/* MdrAction <-> a value of type moderation.action. */
+extern Datum mdr_action_datum(MdrAction action);
+extern MdrAction mdr_action_from_datum(Datum datum);
 
 /*
  * Acts as the extension's owner until mdr_restore_user(): needed wherever our own tables are read or written on behalf of

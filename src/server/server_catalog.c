@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -114,6 +115,30 @@ Oid
 mdr_type(const char *name)
 {
 	return catalog_find('t', name);
+}
+
+Datum
+mdr_action_datum(MdrAction action)
+{
+	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(mdr_type("action")),
+										CStringGetDatum(mdr_action_name(action)));
+
+	if (!OidIsValid(value))
+		elog(ERROR, "type moderation.action lacks value \"%s\"", mdr_action_name(action));
+	return ObjectIdGetDatum(value);
+}
+
+MdrAction
+mdr_action_from_datum(Datum datum)
+{
+	HeapTuple	tuple = SearchSysCache1(ENUMOID, datum);
+	MdrAction	action;
+
+	if (!HeapTupleIsValid(tuple) ||
+		!mdr_action_parse(NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel), &action))
+		elog(ERROR, "%u is not a value of type moderation.action", DatumGetObjectId(datum));
+	ReleaseSysCache(tuple);
+	return action;
 }
 
 /* The extension's owner: whoever owns the type that is created first. */

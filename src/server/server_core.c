@@ -102,12 +102,14 @@ mdr_raise(MdrStatus status, const MdrError *error)
 			ereport(ERROR,
 					(errcode(ERRCODE_MDR_BAD_POLICY),
 					 errmsg("policy document refused: %s%s",
-							error ? error_place(error) : "", message ? message : "it is not valid")));
+							error ? error_place(error) : "", message ? message : "it is not valid"),
+					 errdetail("Nothing was loaded."),
+					 errhint("Correct the document and load it again; \"make lint\" says the same without a server.")));
 			break;
 		case MDR_NO_MEMORY:
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory while scanning content"),
+					 errmsg("out of memory"),
 					 message ? errdetail("%s.", message) : 0));
 			break;
 		case MDR_BROKEN:

@@ -1,0 +1,41 @@
+-- Policies: loading, compiling, listing.
+CREATE OR REPLACE FUNCTION moderation.load_policy(document text) RETURNS int
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_load_policy';
+REVOKE ALL ON FUNCTION moderation.load_policy(text) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.load_policy(text) IS 'load a policy document as the new live version, and return its number; refused as a whole (MD010) if anything is wrong';
+
+CREATE OR REPLACE FUNCTION moderation.load_builtin_policy(document text) RETURNS int
+	LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_load_builtin_policy';
+REVOKE ALL ON FUNCTION moderation.load_builtin_policy(text) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.load_builtin_policy(text) IS 'for the scripts of the extension: load the policy that comes with it';
+
+CREATE OR REPLACE FUNCTION moderation.compile_policies() RETURNS int
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_compile_policies';
+REVOKE ALL ON FUNCTION moderation.compile_policies() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.compile_policies() IS 'compile live policies whose compiled form is missing or made elsewhere: after a restore, a library upgrade, a new CPU; returns how many';
+
+CREATE OR REPLACE FUNCTION moderation.policy_categories(policy text DEFAULT NULL, policy_version int DEFAULT NULL,
+	OUT policy text, OUT policy_version int, OUT category text, OUT clause_en text, OUT clause_zh text,
+	OUT flag_at real, OUT act_at real, OUT actions moderation.action[], OUT strike boolean, OUT suspend_from int, OUT evidence text)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL SAFE ROWS 20
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_list_categories';
+REVOKE ALL ON FUNCTION moderation.policy_categories(text, int) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.policy_categories(text, int) IS 'the categories of a policy version; without a version, of the live one';
+
+CREATE OR REPLACE FUNCTION moderation.policy_rules(policy text DEFAULT NULL, policy_version int DEFAULT NULL,
+	OUT policy text, OUT policy_version int, OUT rule text, OUT category text, OUT language text,
+	OUT weight real, OUT severity int, OUT note text, OUT terms int, OUT patterns int, OUT hits int, OUT misses int)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL SAFE ROWS 500
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_list_rules';
+REVOKE ALL ON FUNCTION moderation.policy_rules(text, int) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.policy_rules(text, int) IS 'the rules of a policy version; without a version, of the live one';

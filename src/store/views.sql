@@ -1,0 +1,41 @@
+-- Live policies, readable as rows.
+CREATE VIEW moderation.category AS
+	SELECT c.policy, c.policy_version, c.category, c.clause_en, c.clause_zh, c.flag_at, c.act_at, c.actions, c.strike,
+		c.suspend_from, c.evidence
+	FROM (SELECT p.policy, pg_catalog.max(p.policy_version) AS policy_version
+			FROM moderation.policy AS p WHERE p.state OPERATOR(pg_catalog.=) 'active' GROUP BY p.policy) AS live
+		CROSS JOIN LATERAL moderation.policy_categories(live.policy, live.policy_version) AS c;
+REVOKE ALL ON TABLE moderation.category FROM PUBLIC;
+COMMENT ON VIEW moderation.category IS 'categories of every live policy: clause, thresholds and what follows';
+COMMENT ON COLUMN moderation.category.policy IS 'the policy';
+COMMENT ON COLUMN moderation.category.policy_version IS 'its live version';
+COMMENT ON COLUMN moderation.category.category IS 'the category''s key';
+COMMENT ON COLUMN moderation.category.clause_en IS 'the clause, in English';
+COMMENT ON COLUMN moderation.category.clause_zh IS 'the clause, in Chinese';
+COMMENT ON COLUMN moderation.category.flag_at IS 'score from which content is flagged';
+COMMENT ON COLUMN moderation.category.act_at IS 'score from which the action of its severity is taken';
+COMMENT ON COLUMN moderation.category.actions IS 'actions for severity 0, 1, 2, 3; the array''s first element is severity 0';
+COMMENT ON COLUMN moderation.category.strike IS 'whether refused content counts against the account';
+COMMENT ON COLUMN moderation.category.suspend_from IS 'severity from which the account is suspended at once; NULL: never';
+COMMENT ON COLUMN moderation.category.evidence IS 'what is kept of refused content: its hash, or the content';
+
+CREATE VIEW moderation.rule AS
+	SELECT r.policy, r.policy_version, r.rule, r.category, r.language, r.weight, r.severity, r.note, r.terms, r.patterns,
+		r.hits, r.misses
+	FROM (SELECT p.policy, pg_catalog.max(p.policy_version) AS policy_version
+			FROM moderation.policy AS p WHERE p.state OPERATOR(pg_catalog.=) 'active' GROUP BY p.policy) AS live
+		CROSS JOIN LATERAL moderation.policy_rules(live.policy, live.policy_version) AS r;
+REVOKE ALL ON TABLE moderation.rule FROM PUBLIC;
+COMMENT ON VIEW moderation.rule IS 'rules of every live policy; what they look for is in the document';
+COMMENT ON COLUMN moderation.rule.policy IS 'the policy';
+COMMENT ON COLUMN moderation.rule.policy_version IS 'its live version';
+COMMENT ON COLUMN moderation.rule.rule IS 'the rule''s id';
+COMMENT ON COLUMN moderation.rule.category IS 'the category it speaks for';
+COMMENT ON COLUMN moderation.rule.language IS 'BCP 47, or any';
+COMMENT ON COLUMN moderation.rule.weight IS 'score of one finding';
+COMMENT ON COLUMN moderation.rule.severity IS '0 mention, 1 mild, 2 clear, 3 gravest';
+COMMENT ON COLUMN moderation.rule.note IS 'what it is for';
+COMMENT ON COLUMN moderation.rule.terms IS 'number of terms, word lists spelled out';
+COMMENT ON COLUMN moderation.rule.patterns IS 'number of patterns';
+COMMENT ON COLUMN moderation.rule.hits IS 'number of examples it must find';
+COMMENT ON COLUMN moderation.rule.misses IS 'number of examples it must not find';
