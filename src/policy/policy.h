@@ -31,13 +31,21 @@ extern bool mdr_action_parse(const char *name, MdrAction *action);
 #define MDR_MAX_SEVERITY 3
 #define MDR_MAX_CATEGORIES 64
 #define MDR_MAX_FREEZES 8
+#define MDR_MAX_SECONDS (36500 * INT64_C(86400))	/* the longest duration; "memory: forever" is this long */
 
-/* Where in the document something stands. */
+/* Where in the document something stands: the line of the whole stream; mdr_policy_fail() makes it file and line. */
 typedef struct MdrPlace
 {
 	int			line;
 	int			column;
 } MdrPlace;
+
+/* A "# file: NAME" comment. */
+typedef struct MdrFile
+{
+	const char *name;
+	int			line;			/* of the comment, in the whole stream */
+} MdrFile;
 
 typedef struct MdrStrings
 {
@@ -141,10 +149,29 @@ typedef struct MdrPolicy
 	uint32_t	ncategories;
 	MdrRule    *rules;
 	uint32_t	nrules;
+	MdrFile    *files;			/* in order of line */
+	uint32_t	nfiles;
+	uint32_t   *lists_by_name;	/* indexes of lists, sorted by name */
 } MdrPolicy;
 
 /* MDR_OK, MDR_INVALID or MDR_NO_MEMORY, with *error filled. */
 extern MdrStatus mdr_policy_parse(MdrArena *arena, const char *document, size_t length,
 								  MdrPolicy **policy, MdrError *error);
+
+/*
+ * For stages that find fault with a tree: fills *error (may be NULL) with the file and line of the place, the rule (may be
+ * NULL) and the message, and returns status.
+ */
+extern MdrStatus mdr_policy_fail(const MdrPolicy *policy, MdrError *error, MdrStatus status, MdrPlace place,
+								 const char *rule, const char *format,...) __attribute__((format(printf, 6, 7)));
+
+/* The list of that name, or NULL. */
+extern const MdrWordList *mdr_policy_list(const MdrPolicy *policy, const char *name, size_t length);
+
+/*
+ * The first {name} in text at or after from: *start is the position of the brace, *end the position after the closing one.
+ * pattern: a brace after a backslash and a letter is the escape's own, as in \p{..}.
+ */
+extern bool mdr_policy_reference(const char *text, size_t from, bool pattern, size_t *start, size_t *end);
 
 #endif							/* MDR_POLICY_H */
