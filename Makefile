@@ -52,19 +52,24 @@ build/text_fold_table.h: src/text/generate/fold_table.c
 	build/fold_table > $@.new && mv $@.new $@
 
 # Programs on the pure core alone: no server, no postgres.h.
-build/lint: policies/lint.c $(CORE_OBJS)
-build/unit/%: t/unit/%.c $(CORE_OBJS)
-build/lint $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c)):
+UNITS   = $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c))
+BENCHES = $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
+build/lint: policies/lint.c
+build/unit/%: t/unit/%.c
+build/bench/%: bench/%.c
+build/lint $(UNITS) $(BENCHES): $(CORE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -g -O2 -std=gnu11 -Wall -Isrc $(shell pkg-config --cflags $(LIBRARIES)) $< $(CORE_OBJS) -o $@ $(CORE_LIBS)
 
 lint: build/lint
 	build/lint $(POLICY)
 
-unit: $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c))
+unit: $(UNITS)
 	prove --exec '' $^
+
+benches: $(BENCHES)
 
 demo test eval bench:
 	@.ci/$@
 
-.PHONY: lint unit demo test eval bench
+.PHONY: lint unit benches demo test eval bench
