@@ -34,7 +34,8 @@ REGRESS_OPTS   = --load-extension=moderation
 EXTRA_CLEAN = build results output_iso tmp_check moderation--*.sql $(OBJS:.o=.d)
 
 PG_CONFIG ?= pg_config
-include $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
 override CFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 
@@ -55,11 +56,11 @@ build/text_fold_table.h: src/text/generate/fold_table.c
 UNITS   = $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c))
 BENCHES = $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 build/lint: policies/lint.c
-build/unit/%: t/unit/%.c
-build/bench/%: bench/%.c
+$(UNITS): build/unit/%: t/unit/%.c
+$(BENCHES): build/bench/%: bench/%.c
 build/lint $(UNITS) $(BENCHES): $(CORE_OBJS)
 	@mkdir -p $(@D)
-	$(CC) -g -O2 -std=gnu11 -Wall -Isrc $(shell pkg-config --cflags $(LIBRARIES)) $< $(CORE_OBJS) -o $@ $(CORE_LIBS)
+	$(CC) -g -O2 -std=gnu11 -Wall -Isrc $(shell pkg-config --cflags $(LIBRARIES)) $(filter %.c,$^) $(CORE_OBJS) -o $@ $(CORE_LIBS)
 
 lint: build/lint
 	build/lint $(POLICY)
