@@ -24,7 +24,7 @@ PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missin
                $(if $(CI),-Werror)
 CORE_LIBS    = $(shell pkg-config --libs $(LIBRARIES)) -lm
 SHLIB_LINK   = $(CORE_LIBS)
-with_llvm    = no
+override with_llvm = no
 
 POLICY  = $(wildcard policies/terms-of-service/policy.yaml) $(sort $(filter-out %/policy.yaml,$(wildcard policies/terms-of-service/*.yaml)))
 ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
