@@ -10,8 +10,8 @@ SERVER = server store account recorder guard surface
 STAGES = $(CORE) $(SERVER)
 
 EXTENSION = moderation
-VERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" moderation.control)
-DATA_built = moderation--$(VERSION).sql
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" moderation.control)
+DATA_built = moderation--$(EXTVERSION).sql
 
 MODULE_big = moderation
 sources   = $(sort $(wildcard src/$(1)/*.c))
@@ -41,7 +41,7 @@ override CFLAGS += -MMD -MP
 
 # The install script: all tables, then all functions, then all views, each in the order of the stages, then the built-in policy.
 pieces = $(foreach kind,types tables functions views,$(foreach stage,$(STAGES),$(wildcard src/$(stage)/$(kind).sql)))
-moderation--$(VERSION).sql: $(pieces) $(POLICY) moderation.control Makefile
+moderation--$(EXTVERSION).sql: $(pieces) $(POLICY) moderation.control Makefile
 	@.ci/script "$(pieces)" "$(POLICY)" > $@
 
 # Fold table of src/text, generated from ICU.
