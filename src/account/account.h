@@ -15,6 +15,7 @@
 
 #include "match/match.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 typedef enum MdrAccountState
 {

@@ -1,0 +1,388 @@
+/*
+ * account_gate.c
+ *		Keeps frozen and suspended accounts from writing, at every isolation level, without holding anybody up.
+ *
+ * Account -> nothing, or MD002/MD003.  A writing transaction T probes each account with the latest snapshot when it writes, remembers
+ * it (account_memo.c), and just before its commit takes RowExclusiveLock on moderation.freeze_gate; a freezing transaction F
+ * announces its change as a relation cache invalidation of moderation.account and takes ShareRowExclusiveLock on freeze_gate
+ * just before its own commit.  The two locks conflict, and a lock goes only after its transaction is visible and its
+ * invalidations are sent.  So either T's commit is complete before F's, or T has the lock after F, has received the
+ * invalidation, sees that the generation has moved since its probe, probes again, and fails.  The argument uses no
+ * transaction's snapshot and no row of the account.
+ *
+ * Locks: freeze_gate, at pre-commit, last; a transaction that both writes and freezes takes the stronger lock only.  A
+ * transaction that is idle holds nothing.  What a prepared transaction has written could be committed long after a freeze, and
+ * one that has frozen would hold the lock until then, so PREPARE TRANSACTION is refused to both.
+ *
+ * Errors: raised; nothing here has to be undone but the memo, which the (sub)transaction callbacks see to.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+
+#include "account/account_memo.h"
+#include "account/account_row.h"
+#include "recorder/recorder.h"
+#include "server/server.h"
+
+PG_FUNCTION_INFO_V1(moderation_announce_status);
+
+/* Before this many remembered accounts, a second look at all of them is short enough to be taken under the lock. */
+#define FEW_ACCOUNTS 256
+
+/* Moves whenever moderation.account may have got a new restriction; what was probed at an earlier generation is stale. */
+static uint64 generation = 1;
+static Oid	account_table = InvalidOid;
+
+static int	announced = 0;		/* nesting level of the transaction that announced a restriction; 0 = none */
+static bool subtransaction_failed = false;
+static bool locked = false;		/* freeze_gate is ours: whatever is probed now stays true until our commit */
+
+#ifdef MDR_TEST
+/* Negative control of the race test: without the second look, frozen accounts' rows must be seen to commit. */
+static bool test_no_commit_check = false;
+#endif
+
+static void
+account_changed(Datum arg, Oid relation)
+{
+	if (relation == account_table || !OidIsValid(relation))
+		generation++;
+}
+
+/* moderation.account, whose invalidations are listened to from now on. */
+static Oid
+find_account_table(void)
+{
+	Oid			table = mdr_relation("account");
+
+	if (table != account_table)
+	{
+		account_table = table;
+		generation++;
+	}
+	return table;
+}
+
+static void
+raise_restricted(const MdrStanding *standing)
+{
+	StringInfoData detail;
+	bool		ends = !TIMESTAMP_NOT_FINITE(standing->until);
+
+	initStringInfo(&detail);
+	appendStringInfo(&detail, "{\"state\": \"%s\", \"until\": ", mdr_state_name(standing->state));
+	if (ends)
+	{
+		char		until[MAXDATELEN + 1];
+
+		JsonEncodeDateTime(until, TimestampTzGetDatum(standing->until), TIMESTAMPTZOID, NULL);
+		escape_json(&detail, until);
+	}
+	else
+		appendStringInfoString(&detail, "null");
+	appendStringInfoString(&detail, ", \"reason\": ");
+	if (standing->reason != NULL)
+		escape_json(&detail, standing->reason);
+	else
+		appendStringInfoString(&detail, "null");
+	appendStringInfoChar(&detail, '}');
+
+	if (standing->state == MDR_SUSPENDED)
+		ereport(ERROR,
+				(errcode(ERRCODE_MDR_SUSPENDED),
+				 errmsg("account is suspended"),
+				 errdetail_internal("%s", detail.data),
+				 errhint("A suspension does not end by itself; moderation.reinstate() lifts it.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_MDR_FROZEN),
+			 errmsg("account is frozen"),
+			 errdetail_internal("%s", detail.data),
+			 ends ? errhint("The account may write again from %s on.", timestamptz_to_str(standing->until)) :
+			 errhint("This freeze does not end by itself; moderation.reinstate() lifts it.")));
+}
+
+void
+mdr_gate_pass(const char *account)
+{
+	int			length = strlen(account);
+	Oid			table;
+	MdrMemo    *memo;
+	MdrStanding standing;
+	uint64		seen;
+
+	if (length > MDR_ACCOUNT_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("account key is too long"),
+				 errdetail("It has %d bytes; at most %d can be recorded.", length, MDR_ACCOUNT_MAX)));
+
+	AcceptInvalidationMessages();
+	memo = mdr_memo_find(account, length);
+	if (memo != NULL && memo->generation == generation)
+		return;
+
+	/* Read before the snapshot is taken: a restriction that the snapshot does not see yet will move the generation later. */
+	table = find_account_table();
+	seen = generation;
+	mdr_account_probe(table, account, length, &standing);
+	if (mdr_restricted(standing.state))
+		raise_restricted(&standing);
+
+	if (locked)
+		return;
+	if (memo == NULL)
+		memo = mdr_memo_add(account, length, seen);
+	memo->generation = seen;
+	memo->open_row = standing.open_row;
+}
+
+void
+mdr_gate_clean(const char *account)
+{
+	MdrMemo    *memo = mdr_memo_find(account, strlen(account));
+
+	if (memo != NULL)
+		mdr_memo_clean(memo);
+}
+
+void
+mdr_gate_announce(void)
+{
+	Oid			table = find_account_table();
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (OidIsValid(table))
+		CacheInvalidateRelcacheByRelid(table);
+	if (announced == 0 || announced > level)
+		announced = level;
+
+	/* Somebody's pre-commit work that comes after ours. */
+	if (locked)
+		LockRelationOid(mdr_relation("freeze_gate"), ShareRowExclusiveLock);
+}
+
+/*
+ * Trigger on moderation.account, for rows that are now frozen or suspended: whoever wrote them (the API, the ladder, an
+ * administrator by hand, a subscription), writers will look again.
+ */
+Datum
+moderation_announce_status(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	old = NULL;
+	HeapTuple	new;
+	TupleDesc	descriptor;
+	bool		null;
+	Datum		value;
+	bool		restricted_before = false;
+	bool		own_before = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("moderation.announce_status() is called as an AFTER ROW trigger only")));
+
+	descriptor = RelationGetDescr(trigger->tg_relation);
+	new = trigger->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		TimestampTz until;
+
+		old = trigger->tg_trigtuple;
+		new = trigger->tg_newtuple;
+		value = heap_getattr(old, MDR_ACCOUNT_ATT_UNTIL, descriptor, &null);
+		until = null ? DT_NOEND : DatumGetTimestampTz(value);
+		value = heap_getattr(old, MDR_ACCOUNT_ATT_STATE, descriptor, &null);
+		restricted_before = mdr_restricted(mdr_state_at(mdr_state_of_oid(DatumGetObjectId(value)), until, GetCurrentTimestamp()));
+		own_before = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(old->t_data));
+	}
+	value = heap_getattr(new, MDR_ACCOUNT_ATT_ACCOUNT, descriptor, &null);
+	mdr_gate_own_change(TextDatumGetCString(value), restricted_before, own_before);
+	mdr_gate_announce();
+	return PointerGetDatum(NULL);
+}
+
+void
+mdr_gate_own_change(const char *account, bool restricted_before, bool own_before)
+{
+	MdrMemo    *memo = mdr_memo_find(account, strlen(account));
+
+	if (memo == NULL)
+		return;
+	if (!restricted_before)
+		memo->own_change = true;
+	else if (!own_before)
+		memo->own_change = false;
+}
+
+/* Callback for each remembered account at pre-commit: still allowed? */
+static void
+probe_again(MdrMemo *memo)
+{
+	uint64		seen = generation;
+	MdrStanding standing;
+
+	CHECK_FOR_INTERRUPTS();
+	if (memo->generation == generation)
+		return;
+	mdr_account_probe(account_table, memo->account, memo->length, &standing);
+
+	/* A transaction that writes as an account and then restricts it itself: both commit at once. */
+	if (mdr_restricted(standing.state) &&
+		!(memo->own_change && standing.found && TransactionIdIsCurrentTransactionId(standing.writer)))
+		raise_restricted(&standing);
+	memo->generation = seen;
+}
+
+static void
+probe_stale(void)
+{
+	uint64		seen = generation;
+
+	if (mdr_memo_oldest() == generation)
+		return;
+#ifdef MDR_TEST
+	if (test_no_commit_check)
+		return;
+#endif
+	mdr_memo_each(probe_again, false);
+	mdr_memo_renewed(seen);
+}
+
+/* Callback: a refusal that this transaction survived by a savepoint may have opened a row since the account was probed. */
+static void
+look_for_row(MdrMemo *memo)
+{
+	MdrStanding standing;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!memo->clean || memo->open_row)
+		return;
+	mdr_account_probe(account_table, memo->account, memo->length, &standing);
+	memo->open_row = standing.open_row;
+}
+
+/* Callback: tells the recorder of clean contents that end a row of refusals. */
+static void
+report_clean(MdrMemo *memo)
+{
+	if (memo->clean && memo->open_row)
+		mdr_record_clean(memo->account);
+}
+
+static void
+pre_commit(void)
+{
+	Oid			gate;
+
+	if (mdr_memo_count() == 0 && announced == 0)
+		return;
+	gate = mdr_relation("freeze_gate");
+	if (!OidIsValid(gate))
+	{
+		mdr_memo_close();		/* this transaction has dropped the extension */
+		return;
+	}
+
+	/* Many accounts are looked up before the lock is taken, so that only what changes in between is looked up under it. */
+	AcceptInvalidationMessages();
+	if (mdr_memo_count() > FEW_ACCOUNTS)
+		probe_stale();
+	if (subtransaction_failed)
+		mdr_memo_each(look_for_row, false);
+
+	LockRelationOid(gate, announced ? ShareRowExclusiveLock : RowExclusiveLock);
+	locked = true;
+	AcceptInvalidationMessages();
+	probe_stale();
+	mdr_memo_each(report_clean, true);
+	mdr_memo_close();
+}
+
+static void
+refuse_prepare(void)
+{
+	if (mdr_memo_count() > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot prepare a transaction that has written to a guarded table"),
+				 errdetail("It could be committed after the account has been frozen."),
+				 errhint("Write to guarded tables in transactions that end with COMMIT.")));
+	if (announced)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot prepare a transaction that has frozen or suspended an account"),
+				 errdetail("Until it is committed or rolled back, no guarded table could be written to."),
+				 errhint("Freeze and suspend in transactions that end with COMMIT.")));
+}
+
+static void
+transaction_event(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			pre_commit();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			refuse_prepare();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			mdr_memo_reset();
+			announced = 0;
+			subtransaction_failed = false;
+			locked = false;
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+			break;
+	}
+}
+
+static void
+subtransaction_event(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		mdr_memo_subcommit(level);
+		if (announced == level)
+			announced = level - 1;
+	}
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		mdr_memo_subabort(level);
+		if (announced >= level)
+			announced = 0;
+		subtransaction_failed = true;
+	}
+}
+
+void
+mdr_account_init(void)
+{
+	CacheRegisterRelcacheCallback(account_changed, (Datum) 0);
+	RegisterXactCallback(transaction_event, NULL);
+	RegisterSubXactCallback(subtransaction_event, NULL);
+#ifdef MDR_TEST
+	DefineCustomBoolVariable("moderation.test_no_commit_check", "Leaves out the look at commit.", NULL,
+							 &test_no_commit_check, false, PGC_SUSET, 0, NULL, NULL, NULL);
+#endif
+}
