@@ -6,6 +6,7 @@
 --
 -- Content above 64 KB is unknown, and refused.  Use it with  \i sql/include/test_policy.sql
 \set ECHO none
+SET client_min_messages = warning; -- loaded by an earlier test, it is unchanged, and load_policy() says so
 SELECT moderation.load_policy($policy$
 policy: test
 description: Made-up words for tests.
@@ -123,4 +124,5 @@ rules:
     hits: ["a suspendword here"]
     misses: ["nothing here"]
 $policy$) IS NULL AS test_policy \gset
+RESET client_min_messages;
 \set ECHO all
