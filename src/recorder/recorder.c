@@ -1,0 +1,365 @@
+/*
+ * recorder.c
+ *		Records violations so that they survive: refused ones through the ring or the spool, stored ones in the transaction.
+ *
+ * In: events.  Out: they are durable (refused), or as durable as the row they are about (stored).  Locks: the ring's LWLock, for
+ * copying; flock() on the spool.  Memory: one unit, in the caller's context.  Errors: recording a refusal raises nothing but
+ * what an interrupt raises, and that only when the events are safe; what cannot be made durable at all goes to the
+ * server log, and the refusal stands.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+
+#include "recorder/recorder.h"
+#include "recorder/recorder_compat.h"
+#include "recorder/recorder_ring.h"
+#include "recorder/recorder_settings.h"
+#include "recorder/recorder_spool.h"
+#include "recorder/recorder_write.h"
+#include "server/server.h"
+
+#define POLL_MS 250				/* a lost wake-up costs so much at most */
+#define DEGRADED_MS 50			/* waited while the worker is known to be stuck */
+
+int			mdr_record_timeout = 2000;
+int			mdr_recorder_idle = 1000;
+int			mdr_record_synchronous_commit = MDR_COMMIT_LOCAL;
+
+static const struct config_enum_entry commit_options[] = {
+	{"local", MDR_COMMIT_LOCAL, false},
+	{"on", MDR_COMMIT_ON, false},
+	{NULL, 0, false}
+};
+
+/* A unit ready to travel. */
+typedef struct MdrSending
+{
+	const MdrRecord *records;
+	int			nrecords;
+	char	   *bytes;			/* NULL when there was no memory for it */
+	uint64		length;
+	bool		spooled;		/* or, if even that failed, logged */
+	bool		timed_out;
+} MdrSending;
+
+static void
+record_of(const MdrEvent *event, MdrRecord *record)
+{
+	memset(record, 0, sizeof(*record));
+	memcpy(record->violation_id, event->violation_id.data, sizeof(record->violation_id));
+	record->occurred_at = event->occurred_at;
+	record->severity = event->severity;
+	record->action = event->action;
+	record->score = event->score;
+	record->policy_version = event->policy_version;
+	record->strike = event->strike;
+	record->suspend = event->suspend;
+	memcpy(record->content_sha256, event->content_sha256, sizeof(record->content_sha256));
+	record->account = event->account;
+	record->category = event->category;
+	record->policy = event->policy;
+	record->relation = event->relation;
+	record->column = event->column;
+	record->db_role = event->db_role;
+	record->content = event->content;
+	record->content_length = event->content == NULL ? 0 : event->content_length;
+	for (int i = 0; i < event->nrules && record->nrules < MDR_RECORD_RULES; i++)
+		if (event->rules[i] != NULL)
+			record->rules[record->nrules++] = event->rules[i];
+	if (event->ladder != NULL)
+	{
+		record->has_ladder = true;
+		record->ladder = *event->ladder;
+	}
+}
+
+/* Under memory pressure the evidence is given up before the violation is. */
+static void
+encode(MdrUnitKind kind, MdrRecord *records, int nrecords, MdrSending *sending)
+{
+	Oid			table = mdr_relation("violation");
+
+	sending->records = records;
+	sending->nrecords = nrecords;
+	for (int attempt = 0; attempt < 2; attempt++)
+	{
+		sending->length = mdr_unit_length(records, nrecords);
+		sending->bytes = palloc_extended(sending->length, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+		if (sending->bytes != NULL)
+		{
+			mdr_unit_encode(kind, table, records, nrecords, sending->bytes);
+			return;
+		}
+		for (int i = 0; i < nrecords; i++)
+			records[i].content = NULL;
+	}
+}
+
+/* Makes the unit durable without the worker; once. */
+static void
+fall_back(MdrRing *ring, MdrSending *sending)
+{
+	bool		spooled;
+
+	if (sending->spooled)
+		return;
+	sending->spooled = true;
+	spooled = sending->bytes != NULL && mdr_spool_append(sending->bytes, sending->length);
+	if (!spooled)
+		for (int i = 0; i < sending->nrecords; i++)
+			mdr_log_record(&sending->records[i], "neither the worker nor the spool could take it");
+	if (ring != NULL)
+		mdr_ring_fell_back(ring, sending->timed_out, spooled);
+}
+
+/* Waits for the worker.  True if it has recorded the unit; false when the caller must make it durable otherwise. */
+static bool
+wait_for_worker(MdrRing *ring, uint64 ticket, MdrLook look, MdrSending *sending)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz deadline = TimestampTzPlusMilliseconds(now, ring->degraded ? Min(DEGRADED_MS, mdr_record_timeout)
+													   : mdr_record_timeout);
+
+	for (;;)
+	{
+		long		left;
+
+		if (look == MDR_LOOK_START)
+			look = mdr_ring_start(ring) ? MDR_LOOK_WAIT : MDR_LOOK_HOPELESS;
+		if (look != MDR_LOOK_WAIT)
+			return look == MDR_LOOK_RECORDED;
+
+		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		if (left <= 0)
+		{
+			sending->timed_out = true;
+			return false;
+		}
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(left, POLL_MS), PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+
+		look = mdr_ring_look(ring, ticket);
+		if (look == MDR_LOOK_RECORDED)
+			return true;
+		if (InterruptPending)
+		{
+			/*
+			 * Cancel and termination are served, but not before the events are safe: the worker may still die, or never come to
+			 * life, with nobody left to notice.  What both record is taken once.
+			 */
+			if (mdr_interrupt_ends_compat())
+				fall_back(ring, sending);
+			RESUME_INTERRUPTS();
+			CHECK_FOR_INTERRUPTS();
+			HOLD_INTERRUPTS();
+		}
+		if (look == MDR_LOOK_WAIT)
+			mdr_ring_check_start(ring);
+	}
+}
+
+static void
+send_refused(MdrSending *sending)
+{
+	MdrRing    *ring = mdr_ring(true);
+	MdrLook		look;
+	uint64		ticket;
+
+	if (ring == NULL || sending->bytes == NULL)
+	{
+		fall_back(ring, sending);
+		return;
+	}
+	if (!mdr_ring_put(ring, sending->bytes, sending->length, true, &ticket, &look))
+	{
+		fall_back(ring, sending);
+		if (look == MDR_LOOK_START)
+			(void) mdr_ring_start(ring);
+		return;
+	}
+	if (wait_for_worker(ring, ticket, look, sending))
+		return;
+	fall_back(ring, sending);
+	mdr_ring_withdraw(ring, ticket);
+}
+
+void
+mdr_record_refused(const MdrEvent *events, int nevents)
+{
+	MdrRecord  *records;
+	MdrSending	sending = {0};
+
+	/* A standby stores nothing, and a table that is loaded by pg_upgrade has been moderated. */
+	if (nevents <= 0 || RecoveryInProgress() || IsBinaryUpgrade)
+		return;
+
+	/* From here on an interrupt waits until the events are safe. */
+	HOLD_INTERRUPTS();
+	records = palloc(sizeof(MdrRecord) * nevents);
+	for (int i = 0; i < nevents; i++)
+		record_of(&events[i], &records[i]);
+	encode(MDR_UNIT_REFUSED, records, nevents, &sending);
+	send_refused(&sending);
+	if (sending.bytes != NULL)
+		pfree(sending.bytes);
+	pfree(records);
+	RESUME_INTERRUPTS();
+}
+
+void
+mdr_record_stored(const MdrEvent *event)
+{
+	MdrRecord	record;
+	MdrUser		user;
+
+	record_of(event, &record);
+	mdr_become_owner(&user);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	(void) mdr_write_record(&record, false, true, false);
+	SPI_finish();
+	mdr_restore_user(&user);
+}
+
+static bool
+send_clean(void *argument)
+{
+	MdrRecord	record = {0};
+	MdrSending	sending = {0};
+	MdrRing    *ring = mdr_ring(true);
+	MdrLook		look;
+	uint64		ticket;
+
+	if (ring == NULL)
+		return false;
+	record.account = argument;
+	record.occurred_at = GetCurrentTimestamp();
+	encode(MDR_UNIT_CLEAN, &record, 1, &sending);
+	if (sending.bytes == NULL)
+		return false;
+	/* A full ring loses the news; the account's next clean content brings it again. */
+	(void) mdr_ring_put(ring, sending.bytes, sending.length, false, &ticket, &look);
+	if (look == MDR_LOOK_START)
+		(void) mdr_ring_start(ring);
+	pfree(sending.bytes);
+	return true;
+}
+
+void
+mdr_record_clean(const char *account)
+{
+	if (account == NULL || RecoveryInProgress() || IsBinaryUpgrade)
+		return;
+	(void) mdr_shielded(send_clean, unconstify(char *, account));
+}
+
+static void
+count_uncounted(MdrRecorderStatus *status)
+{
+	MdrUser		user;
+	bool		null;
+
+	if (!OidIsValid(mdr_relation("violation")))
+		return;
+	mdr_become_owner(&user);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SELECT pg_catalog.count(*), pg_catalog.min(occurred_at) FROM moderation.violation "
+					"WHERE strike AND NOT counted AND account IS NOT NULL", true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed");
+	status->uncounted = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+	status->oldest_uncounted = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &null));
+	if (null)
+		status->oldest_uncounted = 0;
+	SPI_finish();
+	mdr_restore_user(&user);
+}
+
+void
+mdr_recorder_status(MdrRecorderStatus *status)
+{
+	static const char *const states[] = {"none", "starting", "running"};
+	MdrRing    *ring = mdr_ring(false);
+
+	memset(status, 0, sizeof(*status));
+	status->worker = mdr_ring_available() ? "none" : "unavailable";
+	if (ring != NULL)
+	{
+		LWLockAcquire(&ring->lock, LW_SHARED);
+		status->worker = states[ring->state];
+		status->worker_pid = ring->state == MDR_WORKER_RUNNING ? ring->worker_pid : 0;
+		status->queued = ring->head - ring->tail;
+		status->recorded = ring->recorded;
+		status->fallbacks = ring->fallbacks;
+		status->registration_failures = ring->registration_failures;
+		status->timeouts = ring->timeouts;
+		status->degraded = ring->degraded;
+		LWLockRelease(&ring->lock);
+	}
+	mdr_spool_size(&status->spooled_files, &status->spooled_bytes);
+	count_uncounted(status);
+}
+
+PG_FUNCTION_INFO_V1(moderation_stop_recorder);
+
+Datum
+moderation_stop_recorder(PG_FUNCTION_ARGS)
+{
+	MdrRing    *ring = mdr_ring(false);
+
+	PG_RETURN_BOOL(ring != NULL && mdr_ring_stop(ring));
+}
+
+/* At a session's first commit: what an earlier time left in the spool should not wait for the next refusal. */
+static void
+look_for_spool(XactEvent event, void *unused)
+{
+	static bool looked = false;
+	MdrRing    *ring;
+
+	if (looked || event != XACT_EVENT_PRE_COMMIT)
+		return;
+	looked = true;
+	if (!IsUnderPostmaster || IsBackgroundWorker || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_pending())
+		return;
+	ring = mdr_ring(true);
+	if (ring != NULL)
+		mdr_ring_need(ring);
+}
+
+void
+mdr_recorder_init(void)
+{
+	DefineCustomIntVariable("moderation.record_timeout",
+							"How long a refused statement waits until its violation is recorded.",
+							"After that the violation goes to the spool in the data directory, and the statement is refused all the same.",
+							&mdr_record_timeout,
+							2000, 10, 60000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	/* Well below the 5 s for which DROP DATABASE and CREATE DATABASE ... TEMPLATE wait for other sessions to go. */
+	DefineCustomIntVariable("moderation.recorder_idle",
+							"How long the recorder's worker stays after its last work.",
+							NULL,
+							&mdr_recorder_idle,
+							1000, 1, 4000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomEnumVariable("moderation.record_synchronous_commit",
+							 "Whether a violation is recorded when it is flushed here, or when synchronous standbys have it, too.",
+							 "local keeps refusals quick while a standby is away; on makes records survive a failover.",
+							 &mdr_record_synchronous_commit,
+							 MDR_COMMIT_LOCAL,
+							 commit_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	RegisterXactCallback(look_for_spool, NULL);
+}

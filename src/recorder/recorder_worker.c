@@ -1,0 +1,535 @@
+/*
+ * recorder_worker.c
+ *		The recorder's background worker: units from ring and spool into the tables, strikes onto the ladder.
+ *
+ * One for each database, started by the first need, gone when nothing was to do for moderation.recorder_idle.  In: units; out: committed
+ * rows, then outcomes in the ring.  It acts as bootstrap superuser with settings of its own, so that nothing a database
+ * or role is set to can change what it does, and holds no lock, snapshot or transaction between batches.
+ *
+ * A batch is one transaction: violations, evidence, strikes.  When a strike fails (somebody holds the account's row), the batch is
+ * done again without strikes, so that recording never waits for the ladder.  When a row fails for a reason that passes, the batch is
+ * kept and tried again; when it fails for good, unit by unit, so that one bad unit spoils no other.
+ *
+ * Memory: one context for a batch, reset after it.  Errors: caught for each transaction; what escapes ends the worker, and the
+ * ring starts another.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "account/account.h"
+#include "recorder/recorder_ring.h"
+#include "recorder/recorder_settings.h"
+#include "recorder/recorder_spool.h"
+#include "recorder/recorder_write.h"
+#include "server/server.h"
+
+#define RETRY_MS 50				/* after an error that passes */
+#define GIVE_UP_MS 5000			/* after so long without resources a batch goes back to its senders */
+#define SPOOL_RETRY_MS 500
+#define STRIKE_RETRY_MS 100
+#define STRIKE_FAILED_MS 10000
+#define LOCK_TIMEOUT "100ms"
+
+PGDLLEXPORT void mdr_recorder_main(Datum argument);
+
+/* Where a transaction was when it failed. */
+typedef enum MdrPhase
+{
+	MDR_PHASE_ROW,
+	MDR_PHASE_STRIKE,
+	MDR_PHASE_COMMIT
+} MdrPhase;
+
+typedef struct MdrAttempt
+{
+	MdrPhase	phase;
+	const char *account;		/* whose strike it was */
+	bool		struck;			/* some strike was made */
+	bool		deferred;		/* some strike was left for later */
+	int64		recorded;		/* rows inserted */
+	ErrorData  *error;
+} MdrAttempt;
+
+static MdrRing *ring;
+static MemoryContext batch_context;
+static TimestampTz strikes_due = 0; /* when to count what is uncounted; 0 = never */
+static TimestampTz spool_due = 0;	/* likewise for the spool */
+
+static void
+at_exit(int code, Datum unused)
+{
+	mdr_ring_abandon(ring);
+}
+
+static void
+set(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* Settings of database or role apply to background workers as well: override whatever could change or stop the writing. */
+static void
+override_settings(void)
+{
+	set("synchronous_commit", mdr_record_synchronous_commit == MDR_COMMIT_ON ? "on" : "local");
+	set("default_transaction_read_only", "off");
+	set("default_transaction_isolation", "read committed");
+	set("default_transaction_deferrable", "off");
+	set("session_replication_role", "origin");
+	set("search_path", "pg_catalog, pg_temp");
+	set("row_security", "off");
+	set("lock_timeout", LOCK_TIMEOUT);
+	set("statement_timeout", "0");
+	set("idle_in_transaction_session_timeout", "0");
+#if PG_VERSION_NUM >= 170000
+	set("transaction_timeout", "0");
+#endif
+	set("default_tablespace", "");
+	set("jit", "off");
+	set("DateStyle", "ISO, YMD");
+	set("IntervalStyle", "postgres");
+}
+
+/* Writes one open unit's records.  False when the unit is not for this installation of the extension. */
+static void
+write_unit(MdrUnit *unit, bool strikes, bool keep_content, MdrAttempt *attempt)
+{
+	MdrRecord	record;
+	bool		damaged;
+
+	while (mdr_unit_next(unit, &record, &damaged))
+	{
+		bool		counts = record.strike && record.account != NULL;
+		bool		now = strikes && counts && !mdr_strike_waits(record.account);
+
+		if (unit->kind == MDR_UNIT_CLEAN)
+		{
+			if (strikes && !mdr_strike_waits(record.account))
+			{
+				attempt->phase = MDR_PHASE_STRIKE;
+				attempt->account = MemoryContextStrdup(batch_context, record.account);
+				attempt->struck = true;
+				mdr_ladder_clean(record.account);
+				attempt->phase = MDR_PHASE_ROW;
+			}
+			else
+				mdr_clean_defer(record.account, record.occurred_at);
+			continue;
+		}
+		if (!mdr_write_record(&record, now, keep_content, true))
+			continue;			/* recorded before: no second strike */
+		attempt->recorded++;
+		if (now)
+		{
+			attempt->phase = MDR_PHASE_STRIKE;
+			attempt->account = MemoryContextStrdup(batch_context, record.account);
+			attempt->struck = true;
+			mdr_strike(&record);
+			attempt->phase = MDR_PHASE_ROW;
+		}
+		else if (counts)
+			attempt->deferred = true;
+	}
+	if (damaged)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a unit of the moderation recorder is damaged")));
+}
+
+/* In a transaction. */
+static void
+write_taken(MdrTaken *taken, Oid table, bool strikes, bool keep_content, MdrAttempt *attempt)
+{
+	dsm_segment *segment = NULL;
+	const char *bytes = taken->bytes;
+	MdrUnit		unit;
+
+	if (taken->outcome == MDR_WITHDRAWN)
+		return;
+	if (bytes == NULL)
+	{
+		segment = dsm_attach(taken->segment);
+		if (segment == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("a unit of the moderation recorder has lost its segment")));
+		bytes = dsm_segment_address(segment);
+	}
+	if (!mdr_unit_open(bytes, taken->length, &unit))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a unit of the moderation recorder is damaged")));
+
+	/* A backlog of an installation that was dropped is not written into its successor. */
+	if (!OidIsValid(table) || unit.table != table)
+		taken->outcome = MDR_LOST;
+	else
+	{
+		write_unit(&unit, strikes, keep_content, attempt);
+		taken->outcome = MDR_RECORDED;
+	}
+	if (segment != NULL)
+		dsm_detach(segment);
+}
+
+/* One transaction for all; true if it committed.  Otherwise attempt->error says why not. */
+static bool
+attempt_all(MdrTaken *taken, int count, bool strikes, bool keep_content, MdrAttempt *attempt)
+{
+	volatile bool committed = false;
+
+	memset(attempt, 0, sizeof(*attempt));
+	for (int i = 0; i < count; i++)
+		if (taken[i].outcome != MDR_WITHDRAWN)
+			taken[i].outcome = MDR_QUEUED;
+	PG_TRY();
+	{
+		Oid			table;
+
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		SPI_connect();
+		table = mdr_relation("violation");
+		for (int i = 0; i < count; i++)
+			write_taken(&taken[i], table, strikes, keep_content, attempt);
+		SPI_finish();
+		PopActiveSnapshot();
+		attempt->phase = MDR_PHASE_COMMIT;
+		CommitTransactionCommand();
+		committed = true;
+	}
+	PG_CATCH();
+	{
+		attempt->error = mdr_recover(batch_context);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(batch_context);
+	return committed;
+}
+
+static void
+log_failure(const ErrorData *error, const char *what)
+{
+	static TimestampTz last = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	/* What passes comes in floods. */
+	if (mdr_error_passes(error->sqlerrcode) && last != 0 && !TimestampDifferenceExceeds(last, now, 10000))
+		return;
+	last = now;
+	ereport(LOG_SERVER_ONLY,
+			(errcode(error->sqlerrcode),
+			 errmsg("moderation recorder: %s: %s", what, error->message)));
+}
+
+/*
+ * Records the units; false when the failure passes, then nothing was done and all are to be tried again.  Otherwise each has an
+ * outcome: RECORDED, WITHDRAWN, or LOST.
+ */
+static bool
+record_all(MdrTaken *taken, int count, int64 *recorded)
+{
+	MdrAttempt	attempt;
+	bool		done = attempt_all(taken, count, true, true, &attempt);
+
+	if (!done && (attempt.phase == MDR_PHASE_STRIKE || (attempt.phase == MDR_PHASE_COMMIT && attempt.struck)))
+	{
+		bool		passes = mdr_error_passes(attempt.error->sqlerrcode);
+
+		log_failure(attempt.error, "strikes must wait");
+		if (attempt.phase == MDR_PHASE_STRIKE)
+			mdr_strike_defer(attempt.account, passes);
+		done = attempt_all(taken, count, false, true, &attempt);
+		if (done)
+			strikes_due = GetCurrentTimestamp();
+	}
+	if (done)
+	{
+		*recorded += attempt.recorded;
+		if (attempt.deferred && strikes_due == 0)
+			strikes_due = GetCurrentTimestamp();
+		return true;
+	}
+	if (mdr_error_passes(attempt.error->sqlerrcode))
+	{
+		log_failure(attempt.error, "cannot record now");
+		return false;
+	}
+	if (count > 1)
+	{
+		for (int i = 0; i < count; i++)
+			if (!record_all(&taken[i], 1, recorded))
+				taken[i].outcome = MDR_LOST;
+		return true;
+	}
+
+	/* Rather a violation without its evidence than none. */
+	log_failure(attempt.error, "cannot record");
+	if (attempt_all(taken, 1, false, false, &attempt))
+	{
+		*recorded += attempt.recorded;
+		strikes_due = GetCurrentTimestamp();
+	}
+	else
+		taken->outcome = MDR_LOST;
+	return true;
+}
+
+/* What is in the ring.  True if there was anything. */
+static bool
+serve_ring(char *space)
+{
+	static TimestampTz stuck_since = 0;
+	MdrTaken	taken[MDR_BATCH];
+	int			count = mdr_ring_take(ring, taken, space);
+	int64		recorded = 0;
+
+	if (count == 0)
+		return false;
+	pgstat_report_activity(STATE_RUNNING, "recording violations");
+	MemoryContextSwitchTo(batch_context);
+	if (record_all(taken, count, &recorded))
+	{
+		stuck_since = 0;
+		mdr_ring_acknowledge(ring, taken, count, recorded);
+	}
+	else
+	{
+		TimestampTz now = GetCurrentTimestamp();
+
+		if (stuck_since == 0)
+			stuck_since = now;
+		if (TimestampDifferenceExceeds(stuck_since, now, GIVE_UP_MS))
+		{
+			/* Who still waits spools; who no longer waits has spooled. */
+			for (int i = 0; i < count; i++)
+				if (taken[i].outcome != MDR_WITHDRAWN)
+					taken[i].outcome = MDR_LOST;
+			stuck_since = 0;
+			mdr_ring_acknowledge(ring, taken, count, recorded);
+		}
+		else
+		{
+			(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, RETRY_MS, PG_WAIT_EXTENSION);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	MemoryContextReset(batch_context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return true;
+}
+
+/* A unit of the spool that is not in the tables and never will be by itself.  False if it could not be put aside. */
+static bool
+put_aside(const MdrTaken *taken)
+{
+	MdrUnit		unit;
+	MdrRecord	record;
+	bool		damaged = true;
+
+	if (mdr_unit_open(taken->bytes, taken->length, &unit))
+		while (mdr_unit_next(&unit, &record, &damaged))
+			if (unit.kind == MDR_UNIT_REFUSED)
+				mdr_log_record(&record, "see moderation_spool in the data directory");
+	return mdr_spool_keep_damaged(taken->bytes, taken->length);
+}
+
+/* True when every unit is in the tables or put aside. */
+static bool
+drain(MdrSpool *spool, int64 *recorded)
+{
+	for (;;)
+	{
+		MdrTaken	taken = {0};
+		uint64		skipped;
+		bool		done;
+
+		MemoryContextSwitchTo(batch_context);
+		taken.segment = DSM_HANDLE_INVALID;
+		taken.bytes = mdr_spool_next(spool, &taken.length, &skipped);
+		if (skipped > 0)
+			ereport(LOG_SERVER_ONLY,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("moderation recorder: the spool has " UINT64_FORMAT " bytes that are no whole violation", skipped),
+					 errdetail("A server that stops while it writes leaves them; nobody was told that they are recorded.")));
+		if (taken.bytes == NULL)
+			return true;
+		done = record_all(&taken, 1, recorded) && (taken.outcome == MDR_RECORDED || put_aside(&taken));
+		MemoryContextReset(batch_context);
+		if (!done)
+			return false;
+	}
+}
+
+static bool
+installed(void)
+{
+	bool		found;
+
+	StartTransactionCommand();
+	found = OidIsValid(mdr_relation("violation"));
+	CommitTransactionCommand();
+	return found;
+}
+
+/* What is in the spool.  True if there is nothing left to do there. */
+static bool
+serve_spool(void)
+{
+	MdrSpool   *volatile spool = NULL;
+	volatile bool done = false;
+	int64		recorded = 0;
+
+	if (!mdr_spool_pending() || !installed())
+		return true;
+	pgstat_report_activity(STATE_RUNNING, "draining the spool");
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(TopMemoryContext);
+		spool = mdr_spool_open();
+		done = spool != NULL && drain(spool, &recorded);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = mdr_recover(batch_context);
+
+		log_failure(error, "cannot drain the spool");
+		done = false;
+	}
+	PG_END_TRY();
+	if (spool != NULL)
+		mdr_spool_close(spool, done);
+	MemoryContextReset(batch_context);
+	mdr_ring_acknowledge(ring, NULL, 0, recorded);
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	/* There may be a new file by now. */
+	return done && !mdr_spool_pending();
+}
+
+static TimestampTz
+in(long milliseconds)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+}
+
+/* Whether something is left that this worker should stay for. */
+static bool
+serve_strikes(void)
+{
+	MemoryContextSwitchTo(batch_context);
+	switch (installed() ? mdr_strike_retry() : MDR_RETRY_DONE)
+	{
+		case MDR_RETRY_LATER:
+			strikes_due = in(STRIKE_RETRY_MS);
+			return true;
+		case MDR_RETRY_FAILED:
+			strikes_due = in(STRIKE_FAILED_MS);
+			return false;
+		case MDR_RETRY_DONE:
+			strikes_due = 0;
+			return false;
+	}
+	return false;
+}
+
+/* Milliseconds from now to the earliest of the times; 0 stands for none. */
+static long
+wait_for(TimestampTz idle_until)
+{
+	TimestampTz until = idle_until;
+
+	if (strikes_due != 0)
+		until = Min(until, strikes_due);
+	if (spool_due != 0)
+		until = Min(until, spool_due);
+	return Max(1, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until));
+}
+
+static bool
+is_due(TimestampTz due)
+{
+	return due != 0 && GetCurrentTimestamp() >= due;
+}
+
+static void
+serve(void)
+{
+	char	   *space = MemoryContextAlloc(TopMemoryContext, (Size) MDR_BATCH * MDR_SLOT_BYTES);
+	TimestampTz idle_until;
+	bool		stay = false;
+
+	/* First what is waited for, then what a predecessor or a time without one has left. */
+	spool_due = strikes_due = GetCurrentTimestamp();
+	idle_until = in(mdr_recorder_idle);
+	for (;;)
+	{
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+			override_settings();
+		}
+		if (serve_ring(space))
+		{
+			idle_until = in(mdr_recorder_idle);
+			continue;
+		}
+		if (mdr_ring_fetch_spooled(ring) || is_due(spool_due))
+		{
+			spool_due = serve_spool() ? 0 : in(SPOOL_RETRY_MS);
+			continue;
+		}
+		if (is_due(strikes_due))
+		{
+			stay = serve_strikes();
+			continue;
+		}
+		if ((!stay && GetCurrentTimestamp() >= idle_until) || mdr_ring_stopping(ring))
+		{
+			if (mdr_ring_leave(ring))
+				break;
+			continue;
+		}
+		pgstat_report_stat(false);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 wait_for(stay ? in(STRIKE_RETRY_MS) : idle_until), PG_WAIT_EXTENSION);
+	}
+}
+
+void
+mdr_recorder_main(Datum argument)
+{
+	uint32		flags = BGWORKER_BYPASS_ALLOWCONN;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, flags);
+	override_settings();
+
+	batch_context = AllocSetContextCreate(TopMemoryContext, "moderation recorder batch", ALLOCSET_DEFAULT_SIZES);
+	ring = mdr_ring(false);
+	if (ring == NULL || !mdr_ring_claim(ring))
+		proc_exit(0);			/* another worker is there already */
+	before_shmem_exit(at_exit, (Datum) 0);
+	serve();
+	pgstat_report_stat(true);
+	proc_exit(0);
+}
