@@ -20,6 +20,21 @@ CREATE OR REPLACE FUNCTION moderation.compile_policies() RETURNS int
 REVOKE ALL ON FUNCTION moderation.compile_policies() FROM PUBLIC;
 COMMENT ON FUNCTION moderation.compile_policies() IS 'compile live policies whose compiled form is missing or made elsewhere: after a restore, a library upgrade, a new CPU; returns how many';
 
+-- A trigger of moderation.policy only.
+CREATE OR REPLACE FUNCTION moderation.announce_policy() RETURNS trigger
+	LANGUAGE C VOLATILE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_announce_policy';
+REVOKE ALL ON FUNCTION moderation.announce_policy() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.announce_policy() IS 'tells every session, through the relation cache, to look for the live versions again';
+
+CREATE OR REPLACE FUNCTION moderation.policy_fits(policy text) RETURNS boolean
+	LANGUAGE C STABLE PARALLEL SAFE STRICT
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_policy_fits';
+REVOKE ALL ON FUNCTION moderation.policy_fits(text) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.policy_fits(text) IS 'whether the stored compiled form of the live version can be used on this server; NULL without a live version';
+
 CREATE OR REPLACE FUNCTION moderation.policy_categories(policy text DEFAULT NULL, policy_version int DEFAULT NULL,
 	OUT policy text, OUT policy_version int, OUT category text, OUT clause_en text, OUT clause_zh text,
 	OUT flag_at real, OUT act_at real, OUT actions moderation.action[], OUT strike boolean, OUT suspend_from int, OUT evidence text)

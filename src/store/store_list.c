@@ -21,6 +21,7 @@
 
 PG_FUNCTION_INFO_V1(moderation_list_categories);
 PG_FUNCTION_INFO_V1(moderation_list_rules);
+PG_FUNCTION_INFO_V1(moderation_policy_fits);
 
 static Datum
 utf8_datum(const char *utf8, bool *null)
@@ -143,4 +144,16 @@ moderation_list_rules(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/* moderation.policy_fits(policy text) */
+Datum
+moderation_policy_fits(PG_FUNCTION_ARGS)
+{
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	MdrPolicyRow row;
+
+	if (!mdr_store_find(policy, 0, false, &row, NULL))
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(mdr_store_fits(policy, &row));
 }

@@ -3,7 +3,7 @@
  *		Name of a policy -> this backend's engine for its live version.
  *
  * A short list of engines, each in a memory context of its own below CacheMemoryContext.  Whatever may have changed a policy
- * invalidates the relcache entry of moderation.policy (load_policy() says so itself, VACUUM and ALTER as a side effect); the
+ * invalidates the relcache entry of moderation.policy (a trigger of the table says so, VACUUM and ALTER as a side effect); the
  * callback only counts, and the next look compares the live row's version and hash with what is open.  A new engine is complete before
  * it replaces the old one, so a failure on the way leaves the old one in place, marked stale, and the next call
  * tries again; the failed call itself raises.  Replaced engines are closed at the end of the transaction.

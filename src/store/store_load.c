@@ -5,14 +5,15 @@
  * Parses, compiles, opens and runs the document's own examples before anything is written.  Takes ShareRowExclusiveLock on
  * moderation.policy, which lets everybody read and makes a second load wait, and keeps it to the end of the transaction.
  * Everything is allocated below one context that is deleted at the end, the core's memory and the engine included; an ERROR
- * leaves that to the abort.  Whoever has a backend open sees the new version from the first statement after the commit,
- * because the relcache entry of moderation.policy is invalidated with it.
+ * leaves that to the abort.  Whoever has a backend open sees the new version from the first statement after the commit:
+ * a trigger of moderation.policy invalidates its relcache entry, whoever writes there, a restore included.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -22,6 +23,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "server/server.h"
 #include "store/store_row.h"
@@ -29,6 +31,7 @@
 PG_FUNCTION_INFO_V1(moderation_load_policy);
 PG_FUNCTION_INFO_V1(moderation_load_builtin_policy);
 PG_FUNCTION_INFO_V1(moderation_compile_policies);
+PG_FUNCTION_INFO_V1(moderation_announce_policy);
 
 #define LOAD_LIMIT ((size_t) 2 * 1024 * 1024 * 1024)
 
@@ -159,18 +162,6 @@ store_version(const Load *load, bool live, bool builtin, Oid loaded_by)
 			8, types, values, nulls, SPI_OK_INSERT);
 }
 
-static bool
-image_fits(const Load *load)
-{
-	MdrEngine  *engine = NULL;
-	bytea	   *image = mdr_store_image(load->name, &load->row);
-
-	if (image == NULL || mdr_engine_open(VARDATA(image), VARSIZE(image) - VARHDRSZ, &engine, NULL) != MDR_OK)
-		return false;
-	mdr_engine_close(engine);
-	return true;
-}
-
 static void
 lock_policies(const char *function)
 {
@@ -215,7 +206,7 @@ load_document(text *document, bool builtin)
 	load.row.version = same ? before.version : last + 1;
 
 	/* The document that is live already keeps its version; but a missing or foreign image is made good. */
-	if (!same || !image_fits(&load))
+	if (!same || !mdr_store_fits(load.name, &load.row))
 	{
 		compile(&load, true);
 		mdr_become_owner(&user);
@@ -227,7 +218,6 @@ load_document(text *document, bool builtin)
 			store_image(&load);
 		SPI_finish();
 		mdr_restore_user(&user);
-		CacheInvalidateRelcacheByRelid(mdr_relation("policy"));
 	}
 	if (same)
 		ereport(NOTICE,
@@ -278,7 +268,7 @@ compile_live(const char *name)
 	{
 		load.name = pstrdup(name);
 		load.document = load.row.document;
-		if (!image_fits(&load))
+		if (!mdr_store_fits(load.name, &load.row))
 		{
 			load.arena = mdr_arena_in(context, LOAD_LIMIT);
 			parse(&load);
@@ -315,7 +305,17 @@ moderation_compile_policies(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	mdr_restore_user(&user);
-	if (compiled > 0)
-		CacheInvalidateRelcacheByRelid(mdr_relation("policy"));
 	PG_RETURN_INT32(compiled);
+}
+
+/* A trigger of moderation.policy, AFTER STATEMENT: engines of every backend look again, once this is committed. */
+Datum
+moderation_announce_policy(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("moderation.announce_policy() was not called by a trigger")));
+	CacheInvalidateRelcacheByRelid(RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
+	PG_RETURN_POINTER(NULL);
 }

@@ -146,6 +146,18 @@ mdr_store_image(const char *policy, const MdrPolicyRow *row)
 	return image;
 }
 
+bool
+mdr_store_fits(const char *policy, const MdrPolicyRow *row)
+{
+	MdrEngine  *engine = NULL;
+	bytea	   *image = mdr_store_image(policy, row);
+
+	if (image == NULL || mdr_engine_open(VARDATA(image), VARSIZE(image) - VARHDRSZ, &engine, NULL) != MDR_OK)
+		return false;
+	mdr_engine_close(engine);
+	return true;
+}
+
 static void
 close_engine(void *argument)
 {

@@ -27,6 +27,9 @@ extern bool mdr_store_find(const char *policy, int version, bool with_document, 
 /* The stored image that was made from the row's document, palloc'd, or NULL. */
 extern bytea *mdr_store_image(const char *policy, const MdrPolicyRow *row);
 
+/* Whether that image exists and opens here. */
+extern bool mdr_store_fits(const char *policy, const MdrPolicyRow *row);
+
 /*
  * An engine for the row, from its image or else by compiling its document; it is closed when the context goes.  Raises when neither
  * works.

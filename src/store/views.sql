@@ -39,3 +39,7 @@ COMMENT ON COLUMN moderation.rule.terms IS 'number of terms, word lists spelled 
 COMMENT ON COLUMN moderation.rule.patterns IS 'number of patterns';
 COMMENT ON COLUMN moderation.rule.hits IS 'number of examples it must find';
 COMMENT ON COLUMN moderation.rule.misses IS 'number of examples it must not find';
+
+CREATE OR REPLACE TRIGGER announce_policy AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON moderation.policy
+	FOR EACH STATEMENT EXECUTE FUNCTION moderation.announce_policy();
+ALTER TABLE moderation.policy ENABLE ALWAYS TRIGGER announce_policy;
