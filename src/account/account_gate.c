@@ -3,7 +3,7 @@
  *		Keeps frozen and suspended accounts from writing, at every isolation level, without holding anybody up.
  *
  * Account -> nothing, or MD002/MD003.  A writing transaction T probes each account with the latest snapshot when it writes, remembers
- * it (account_memo.c), and just before its commit takes RowExclusiveLock on moderation.freeze_gate; a freezing transaction F
+ * it (account_passed.c), and just before its commit takes RowExclusiveLock on moderation.freeze_gate; a freezing transaction F
  * announces its change as a relation cache invalidation of moderation.account and takes ShareRowExclusiveLock on freeze_gate
  * just before its own commit.  The two locks conflict, and a lock goes only after its transaction is visible and its
  * invalidations are sent.  So either T's commit is complete before F's, or T has the lock after F, has received the
@@ -14,7 +14,7 @@
  * transaction that is idle holds nothing.  What a prepared transaction has written could be committed long after a freeze, and
  * one that has frozen would hold the lock until then, so PREPARE TRANSACTION is refused to both.
  *
- * Errors: raised; nothing here has to be undone but the memo, which the (sub)transaction callbacks see to.
+ * Errors: raised; nothing here has to be undone but the list of them, which the (sub)transaction callbacks see to.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@
 #include "utils/json.h"
 #include "utils/rel.h"
 
-#include "account/account_memo.h"
+#include "account/account_passed.h"
 #include "account/account_row.h"
 #include "recorder/recorder.h"
 #include "server/server.h"
@@ -119,7 +119,7 @@ mdr_gate_pass(const char *account)
 {
 	int			length = strlen(account);
 	Oid			table;
-	MdrMemo    *memo;
+	MdrPassed  *passed;
 	MdrStanding standing;
 	uint64		seen;
 
@@ -130,8 +130,8 @@ mdr_gate_pass(const char *account)
 				 errdetail("It has %d bytes; at most %d can be recorded.", length, MDR_ACCOUNT_MAX)));
 
 	AcceptInvalidationMessages();
-	memo = mdr_memo_find(account, length);
-	if (memo != NULL && memo->generation == generation)
+	passed = mdr_passed_find(account, length);
+	if (passed != NULL && passed->generation == generation)
 		return;
 
 	/* Read before the snapshot is taken: a restriction that the snapshot does not see yet will move the generation later. */
@@ -143,19 +143,19 @@ mdr_gate_pass(const char *account)
 
 	if (locked)
 		return;
-	if (memo == NULL)
-		memo = mdr_memo_add(account, length, seen);
-	memo->generation = seen;
-	memo->open_row = standing.open_row;
+	if (passed == NULL)
+		passed = mdr_passed_add(account, length, seen);
+	passed->generation = seen;
+	passed->open_row = standing.open_row;
 }
 
 void
 mdr_gate_clean(const char *account)
 {
-	MdrMemo    *memo = mdr_memo_find(account, strlen(account));
+	MdrPassed  *passed = mdr_passed_find(account, strlen(account));
 
-	if (memo != NULL)
-		mdr_memo_clean(memo);
+	if (passed != NULL)
+		mdr_passed_clean(passed);
 }
 
 void
@@ -218,33 +218,33 @@ moderation_announce_status(PG_FUNCTION_ARGS)
 void
 mdr_gate_own_change(const char *account, bool restricted_before, bool own_before)
 {
-	MdrMemo    *memo = mdr_memo_find(account, strlen(account));
+	MdrPassed  *passed = mdr_passed_find(account, strlen(account));
 
-	if (memo == NULL)
+	if (passed == NULL)
 		return;
 	if (!restricted_before)
-		memo->own_change = true;
+		passed->own_change = true;
 	else if (!own_before)
-		memo->own_change = false;
+		passed->own_change = false;
 }
 
 /* Callback for each remembered account at pre-commit: still allowed? */
 static void
-probe_again(MdrMemo *memo)
+probe_again(MdrPassed *passed)
 {
 	uint64		seen = generation;
 	MdrStanding standing;
 
 	CHECK_FOR_INTERRUPTS();
-	if (memo->generation == generation)
+	if (passed->generation == generation)
 		return;
-	mdr_account_probe(account_table, memo->account, memo->length, &standing);
+	mdr_account_probe(account_table, passed->account, passed->length, &standing);
 
 	/* A transaction that writes as an account and then restricts it itself: both commit at once. */
 	if (mdr_restricted(standing.state) &&
-		!(memo->own_change && standing.found && TransactionIdIsCurrentTransactionId(standing.writer)))
+		!(passed->own_change && standing.found && TransactionIdIsCurrentTransactionId(standing.writer)))
 		raise_restricted(&standing);
-	memo->generation = seen;
+	passed->generation = seen;
 }
 
 static void
@@ -252,35 +252,35 @@ probe_stale(void)
 {
 	uint64		seen = generation;
 
-	if (mdr_memo_oldest() == generation)
+	if (mdr_passed_oldest() == generation)
 		return;
 #ifdef MDR_TEST
 	if (test_no_commit_check)
 		return;
 #endif
-	mdr_memo_each(probe_again, false);
-	mdr_memo_renewed(seen);
+	mdr_passed_each(probe_again, false);
+	mdr_passed_renewed(seen);
 }
 
 /* Callback: a refusal that this transaction survived by a savepoint may have opened a row since the account was probed. */
 static void
-look_for_row(MdrMemo *memo)
+look_for_row(MdrPassed *passed)
 {
 	MdrStanding standing;
 
 	CHECK_FOR_INTERRUPTS();
-	if (!memo->clean || memo->open_row)
+	if (!passed->clean || passed->open_row)
 		return;
-	mdr_account_probe(account_table, memo->account, memo->length, &standing);
-	memo->open_row = standing.open_row;
+	mdr_account_probe(account_table, passed->account, passed->length, &standing);
+	passed->open_row = standing.open_row;
 }
 
 /* Callback: tells the recorder of clean contents that end a row of refusals. */
 static void
-report_clean(MdrMemo *memo)
+report_clean(MdrPassed *passed)
 {
-	if (memo->clean && memo->open_row)
-		mdr_record_clean(memo->account);
+	if (passed->clean && passed->open_row)
+		mdr_record_clean(passed->account);
 }
 
 static void
@@ -288,34 +288,34 @@ pre_commit(void)
 {
 	Oid			gate;
 
-	if (mdr_memo_count() == 0 && announced == 0)
+	if (mdr_passed_count() == 0 && announced == 0)
 		return;
 	gate = mdr_relation("freeze_gate");
 	if (!OidIsValid(gate))
 	{
-		mdr_memo_close();		/* this transaction has dropped the extension */
+		mdr_passed_close();		/* this transaction has dropped the extension */
 		return;
 	}
 
 	/* Many accounts are looked up before the lock is taken, so that only what changes in between is looked up under it. */
 	AcceptInvalidationMessages();
-	if (mdr_memo_count() > FEW_ACCOUNTS)
+	if (mdr_passed_count() > FEW_ACCOUNTS)
 		probe_stale();
 	if (subtransaction_failed)
-		mdr_memo_each(look_for_row, false);
+		mdr_passed_each(look_for_row, false);
 
 	LockRelationOid(gate, announced ? ShareRowExclusiveLock : RowExclusiveLock);
 	locked = true;
 	AcceptInvalidationMessages();
 	probe_stale();
-	mdr_memo_each(report_clean, true);
-	mdr_memo_close();
+	mdr_passed_each(report_clean, true);
+	mdr_passed_close();
 }
 
 static void
 refuse_prepare(void)
 {
-	if (mdr_memo_count() > 0)
+	if (mdr_passed_count() > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot prepare a transaction that has written to a guarded table"),
@@ -345,7 +345,7 @@ transaction_event(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
-			mdr_memo_reset();
+			mdr_passed_reset();
 			announced = 0;
 			subtransaction_failed = false;
 			locked = false;
@@ -362,13 +362,13 @@ subtransaction_event(SubXactEvent event, SubTransactionId id, SubTransactionId p
 
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
-		mdr_memo_subcommit(level);
+		mdr_passed_subcommit(level);
 		if (announced == level)
 			announced = level - 1;
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		mdr_memo_subabort(level);
+		mdr_passed_subabort(level);
 		if (announced >= level)
 			announced = 0;
 		subtransaction_failed = true;

@@ -55,7 +55,7 @@ time_after(TimestampTz time, int64 seconds)
 	return result;
 }
 
-/* "1 day", "24 hours" reads "1 day": the largest unit that divides. */
+/* A period in the largest unit that divides it: 86400 is "1 day". */
 static const char *
 describe_period(int64 seconds)
 {

@@ -1,9 +1,9 @@
 /*
- * account_memo.c
+ * account_passed.c
  *		The accounts that this transaction has written as: a small hash table, and a temporary file once there are many.
  *
- * Account -> MdrMemo.  Bounded in memory: a transaction that loads the rows of a million accounts keeps at most MEMO_ENTRIES of
- * them (and MEMO_BYTES) at a time and writes the others to a temporary file, from which they are read only if the gate has to
+ * Account -> MdrPassed.  Bounded in memory: a transaction that loads the rows of a million accounts keeps at most PASSED_ENTRIES of
+ * them (and PASSED_BYTES) at a time and writes the others to a temporary file, from which they are read only if the gate has to
  * look at them again.
  *
  * What a rolled back subtransaction has added is dropped.  For that, every change is logged with the nesting level it was made
@@ -24,35 +24,35 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "account/account_memo.h"
+#include "account/account_passed.h"
 #include "account/account_row.h"
 
-#define MEMO_BUCKETS 2048		/* a power of two */
-#define MEMO_ENTRIES 8192
-#define MEMO_BYTES (1024 * 1024)
+#define PASSED_BUCKETS 2048		/* a power of two */
+#define PASSED_ENTRIES 8192
+#define PASSED_BYTES (1024 * 1024)
 
-typedef struct MemoChange
+typedef struct PassedChange
 {
-	MdrMemo    *memo;
+	MdrPassed  *passed;
 	int			level;			/* nesting level; 1 = the transaction itself */
 	bool		clean;			/* it was marked clean; else it was added */
-} MemoChange;
+} PassedChange;
 
 /* An account in the file, before the bytes of its key. */
-typedef struct MemoRecord
+typedef struct PassedRecord
 {
 	int			length;
 	bool		open_row;
 	bool		clean;
-} MemoRecord;
+} PassedRecord;
 
-static MemoryContext memo_context = NULL;
-static MdrMemo *buckets[MEMO_BUCKETS];
-static uint32 nmemos = 0;
-static Size memo_bytes = 0;
+static MemoryContext passed_context = NULL;
+static MdrPassed *buckets[PASSED_BUCKETS];
+static uint32 npassed = 0;
+static Size passed_bytes = 0;
 static uint64 oldest = UINT64_MAX;
 
-static MemoChange *changes = NULL;
+static PassedChange *changes = NULL;
 static uint32 nchanges = 0;
 static uint32 changes_size = 0;
 
@@ -62,42 +62,42 @@ static uint64 nreports = 0;		/* of these, clean ones with an open row of refusal
 static uint64 file_generation = UINT64_MAX;
 
 static inline uint32
-memo_hash(const char *account, int length)
+passed_hash(const char *account, int length)
 {
 	return hash_bytes((const unsigned char *) account, length);
 }
 
-MdrMemo *
-mdr_memo_find(const char *account, int length)
+MdrPassed *
+mdr_passed_find(const char *account, int length)
 {
 	uint32		hash;
-	MdrMemo    *memo;
+	MdrPassed  *passed;
 
-	if (nmemos == 0)
+	if (npassed == 0)
 		return NULL;
-	hash = memo_hash(account, length);
-	for (memo = buckets[hash % MEMO_BUCKETS]; memo != NULL; memo = memo->next)
+	hash = passed_hash(account, length);
+	for (passed = buckets[hash % PASSED_BUCKETS]; passed != NULL; passed = passed->next)
 	{
-		if (memo->hash == hash && memo->length == length && memcmp(memo->account, account, length) == 0)
-			return memo;
+		if (passed->hash == hash && passed->length == length && memcmp(passed->account, account, length) == 0)
+			return passed;
 	}
 	return NULL;
 }
 
 static void
-log_change(MdrMemo *memo, bool clean)
+log_change(MdrPassed *passed, bool clean)
 {
 	if (nchanges == changes_size)
 	{
 		uint32		size = changes_size ? changes_size * 2 : 16;
 
 		if (changes == NULL)
-			changes = MemoryContextAlloc(memo_context, size * sizeof(MemoChange));
+			changes = MemoryContextAlloc(passed_context, size * sizeof(PassedChange));
 		else
-			changes = repalloc(changes, size * sizeof(MemoChange));
+			changes = repalloc(changes, size * sizeof(PassedChange));
 		changes_size = size;
 	}
-	changes[nchanges].memo = memo;
+	changes[nchanges].passed = passed;
 	changes[nchanges].level = GetCurrentTransactionNestLevel();
 	changes[nchanges].clean = clean;
 	nchanges++;
@@ -107,20 +107,20 @@ log_change(MdrMemo *memo, bool clean)
 static void
 forget_all(void)
 {
-	if (nmemos > MEMO_BUCKETS / 8)
+	if (npassed > PASSED_BUCKETS / 8)
 		memset(buckets, 0, sizeof(buckets));
 	else
 	{
 		for (uint32 i = 0; i < nchanges; i++)
-			buckets[changes[i].memo->hash % MEMO_BUCKETS] = NULL;
+			buckets[changes[i].passed->hash % PASSED_BUCKETS] = NULL;
 	}
-	nmemos = 0;
-	memo_bytes = 0;
+	npassed = 0;
+	passed_bytes = 0;
 	oldest = UINT64_MAX;
 	changes = NULL;
 	nchanges = changes_size = 0;
-	if (memo_context != NULL)
-		MemoryContextReset(memo_context);
+	if (passed_context != NULL)
+		MemoryContextReset(passed_context);
 }
 
 /* Moves everything to the file, which belongs to the transaction, whichever subtransaction happens to be current. */
@@ -147,13 +147,13 @@ spill(void)
 	}
 	for (uint32 i = 0; i < nchanges; i++)
 	{
-		MdrMemo    *memo = changes[i].memo;
-		MemoRecord	record = {memo->length, memo->open_row, memo->clean};
+		MdrPassed  *passed = changes[i].passed;
+		PassedRecord	record = {passed->length, passed->open_row, passed->clean};
 
 		if (changes[i].clean)
 			continue;
 		BufFileWrite(file, &record, sizeof(record));
-		BufFileWrite(file, memo->account, memo->length);
+		BufFileWrite(file, passed->account, passed->length);
 		nrecords++;
 		nreports += record.clean && record.open_row;
 	}
@@ -161,77 +161,77 @@ spill(void)
 	forget_all();
 }
 
-MdrMemo *
-mdr_memo_add(const char *account, int length, uint64 generation)
+MdrPassed *
+mdr_passed_add(const char *account, int length, uint64 generation)
 {
-	MdrMemo    *memo;
-	MdrMemo   **bucket;
+	MdrPassed  *passed;
+	MdrPassed  **bucket;
 
-	if (memo_context == NULL)
-		memo_context = AllocSetContextCreate(TopMemoryContext, "moderation gate", ALLOCSET_DEFAULT_SIZES);
-	if (nmemos >= MEMO_ENTRIES || memo_bytes >= MEMO_BYTES)
+	if (passed_context == NULL)
+		passed_context = AllocSetContextCreate(TopMemoryContext, "moderation gate", ALLOCSET_DEFAULT_SIZES);
+	if (npassed >= PASSED_ENTRIES || passed_bytes >= PASSED_BYTES)
 		spill();
 
-	memo = MemoryContextAlloc(memo_context, offsetof(MdrMemo, account) + length + 1);
-	memo->hash = memo_hash(account, length);
-	memo->length = length;
-	memo->generation = generation;
-	memo->open_row = memo->clean = memo->own_change = false;
-	memcpy(memo->account, account, length);
-	memo->account[length] = '\0';
+	passed = MemoryContextAlloc(passed_context, offsetof(MdrPassed, account) + length + 1);
+	passed->hash = passed_hash(account, length);
+	passed->length = length;
+	passed->generation = generation;
+	passed->open_row = passed->clean = passed->own_change = false;
+	memcpy(passed->account, account, length);
+	passed->account[length] = '\0';
 
-	log_change(memo, false);	/* first: it can fail */
-	bucket = &buckets[memo->hash % MEMO_BUCKETS];
-	memo->next = *bucket;
-	*bucket = memo;
-	nmemos++;
-	memo_bytes += length;
+	log_change(passed, false);	/* first: it can fail */
+	bucket = &buckets[passed->hash % PASSED_BUCKETS];
+	passed->next = *bucket;
+	*bucket = passed;
+	npassed++;
+	passed_bytes += length;
 	oldest = Min(oldest, generation);
-	return memo;
+	return passed;
 }
 
 void
-mdr_memo_clean(MdrMemo *memo)
+mdr_passed_clean(MdrPassed *passed)
 {
-	if (memo->clean)
+	if (passed->clean)
 		return;
-	log_change(memo, true);
-	memo->clean = true;
+	log_change(passed, true);
+	passed->clean = true;
 }
 
 uint64
-mdr_memo_count(void)
+mdr_passed_count(void)
 {
-	return nmemos + nrecords;
+	return npassed + nrecords;
 }
 
 uint64
-mdr_memo_oldest(void)
+mdr_passed_oldest(void)
 {
 	return Min(oldest, file_generation);
 }
 
 void
-mdr_memo_renewed(uint64 generation)
+mdr_passed_renewed(uint64 generation)
 {
-	if (nmemos > 0)
+	if (npassed > 0)
 		oldest = generation;
 	if (nrecords > 0)
 		file_generation = generation;
 }
 
 void
-mdr_memo_each(MdrMemoCallback callback, bool only_reports)
+mdr_passed_each(MdrPassedCallback callback, bool only_reports)
 {
 	for (uint32 i = 0; i < nchanges; i++)
 	{
 		if (!changes[i].clean)
-			callback(changes[i].memo);
+			callback(changes[i].passed);
 	}
 
 	if (only_reports ? nreports > 0 : nrecords > 0)
 	{
-		MdrMemo    *memo = palloc0(offsetof(MdrMemo, account) + MDR_ACCOUNT_MAX + 1);
+		MdrPassed  *passed = palloc0(offsetof(MdrPassed, account) + MDR_ACCOUNT_MAX + 1);
 
 		if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
 			ereport(ERROR,
@@ -239,27 +239,27 @@ mdr_memo_each(MdrMemoCallback callback, bool only_reports)
 					 errmsg("could not rewind the temporary file of accounts")));
 		for (uint64 i = 0; i < nrecords; i++)
 		{
-			MemoRecord	record;
+			PassedRecord	record;
 
 			if (BufFileRead(file, &record, sizeof(record)) != sizeof(record) ||
 				record.length < 0 || record.length > MDR_ACCOUNT_MAX ||
-				BufFileRead(file, memo->account, record.length) != record.length)
+				BufFileRead(file, passed->account, record.length) != record.length)
 				ereport(ERROR,
 						(errcode_for_file_access(),
 						 errmsg("could not read from the temporary file of accounts")));
-			memo->account[record.length] = '\0';
-			memo->length = record.length;
-			memo->generation = file_generation;
-			memo->open_row = record.open_row;
-			memo->clean = record.clean;
-			callback(memo);
+			passed->account[record.length] = '\0';
+			passed->length = record.length;
+			passed->generation = file_generation;
+			passed->open_row = record.open_row;
+			passed->clean = record.clean;
+			callback(passed);
 		}
-		pfree(memo);
+		pfree(passed);
 	}
 }
 
 void
-mdr_memo_close(void)
+mdr_passed_close(void)
 {
 	if (file != NULL)
 		BufFileClose(file);
@@ -270,7 +270,7 @@ mdr_memo_close(void)
 
 /* The file of a transaction that aborts is closed by its resource owner, and its memory goes with TopTransactionContext. */
 void
-mdr_memo_reset(void)
+mdr_passed_reset(void)
 {
 	file = NULL;
 	nrecords = nreports = 0;
@@ -280,31 +280,31 @@ mdr_memo_reset(void)
 }
 
 void
-mdr_memo_subcommit(int level)
+mdr_passed_subcommit(int level)
 {
 	for (uint32 i = nchanges; i > 0 && changes[i - 1].level >= level; i--)
 		changes[i - 1].level = level - 1;
 }
 
 void
-mdr_memo_subabort(int level)
+mdr_passed_subabort(int level)
 {
 	while (nchanges > 0 && changes[nchanges - 1].level >= level)
 	{
-		MemoChange *change = &changes[--nchanges];
-		MdrMemo    *memo = change->memo;
+		PassedChange *change = &changes[--nchanges];
+		MdrPassed  *passed = change->passed;
 
 		if (change->clean)
 		{
-			memo->clean = false;
+			passed->clean = false;
 			continue;
 		}
 
 		/* Chains grow at the head, and the log is undone from its newest entry. */
-		Assert(buckets[memo->hash % MEMO_BUCKETS] == memo);
-		buckets[memo->hash % MEMO_BUCKETS] = memo->next;
-		nmemos--;
-		memo_bytes -= memo->length;
-		pfree(memo);
+		Assert(buckets[passed->hash % PASSED_BUCKETS] == passed);
+		buckets[passed->hash % PASSED_BUCKETS] = passed->next;
+		npassed--;
+		passed_bytes -= passed->length;
+		pfree(passed);
 	}
 }
