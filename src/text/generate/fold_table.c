@@ -1,0 +1,801 @@
+/*
+ * fold_table.c
+ *		Writes the table that src/text/text_fold.c folds with, from ICU's data, as a C header to standard output.
+ *
+ * Runs while building; ICU's tables are not needed for folding at run time.  For each code point, in this order:
+ *
+ *	1. White space becomes a space; other control characters and default ignorables (zero-width characters, variation
+ *	   selectors, tags, bidi controls) vanish.  A few characters have readings of their own: see special().
+ *	2. Canonical decomposition, and combining marks dropped, except where they carry vowels or meaning: see drops_mark().
+ *	3. NFKC_Casefold (Unicode Standard, section 3.13), canonical decomposition, marks dropped again.
+ *	4. Decimal digits of every script to ASCII; letters to the Latin letter that they look like (UTS #39 skeleton, or by
+ *	   their name: small capitals, letters with hooks and strokes); punctuation to the ASCII mark that it looks like.
+ *	5. Han to simplified (ICU's Traditional-Simplified) and to the commoner one of two variants: see variants[].
+ *	6. All of it again, until nothing changes, so that folding twice is folding once.
+ *
+ * Hangul syllables and voiced Kana are left composed; text_fold.c composes what comes in parts.  ASCII is only lower-cased.
+ *
+ * Output: struct-free constant arrays.  Memory: its own, for as long as it runs.  Errors: a message and exit status 1.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/uscript.h>
+#include <unicode/uspoof.h>
+#include <unicode/ustring.h>
+#include <unicode/utrans.h>
+
+#include "text/text_parts.h"
+
+#define CODE_POINTS 0x110000
+#define LONGEST		32			/* code points in a replacement; U+FDFA has 18 */
+#define BLOCK		(1 << MDR_FOLD_SHIFT)
+
+typedef struct Sequence
+{
+	int			length;
+	UChar32		at[LONGEST];
+} Sequence;
+
+static const UNormalizer2 *nfkc_casefold;
+static const UNormalizer2 *nfd;
+static const UNormalizer2 *nfkd;
+static USpoofChecker *spoof;
+static UTransliterator *to_simplified;
+static Sequence ascii_skeleton[128];
+
+static void
+check(UErrorCode status, const char *what)
+{
+	if (U_FAILURE(status))
+	{
+		fprintf(stderr, "fold_table: %s: %s\n", what, u_errorName(status));
+		exit(1);
+	}
+}
+
+static void
+append(Sequence *sequence, UChar32 c)
+{
+	if (sequence->length == LONGEST)
+	{
+		fprintf(stderr, "fold_table: a replacement is longer than %d\n", LONGEST);
+		exit(1);
+	}
+	sequence->at[sequence->length++] = c;
+}
+
+static void
+append_all(Sequence *sequence, const Sequence *more)
+{
+	for (int i = 0; i < more->length; i++)
+		append(sequence, more->at[i]);
+}
+
+static bool
+same(const Sequence *a, const Sequence *b)
+{
+	return a->length == b->length && memcmp(a->at, b->at, a->length * sizeof(UChar32)) == 0;
+}
+
+static Sequence
+from_utf16(const UChar *units, int length)
+{
+	Sequence	result = {0};
+
+	for (int i = 0; i < length;)
+	{
+		UChar32		c;
+
+		U16_NEXT(units, i, length, c);
+		append(&result, c);
+	}
+	return result;
+}
+
+static Sequence
+normalize(const UNormalizer2 *normalizer, UChar32 c)
+{
+	UChar		in[2];
+	UChar		out[LONGEST * 2];
+	int			length = 0;
+	UErrorCode	status = U_ZERO_ERROR;
+
+	U16_APPEND_UNSAFE(in, length, c);
+	length = unorm2_normalize(normalizer, in, length, out, LONGEST * 2, &status);
+	check(status, "normalize");
+	return from_utf16(out, length);
+}
+
+static bool
+is_mark(UChar32 c)
+{
+	return (U_MASK(u_charType(c)) & (U_GC_MN_MASK | U_GC_ME_MASK)) != 0;
+}
+
+static UScriptCode
+script_of(UChar32 c)
+{
+	UErrorCode	status = U_ZERO_ERROR;
+
+	return uscript_getScript(c, &status);
+}
+
+/*
+ * Marks that readers do without: accents of the European alphabets, Arabic and Hebrew vowel points and Syriac ones, what
+ * belongs to no script, and the nukta of Devanagari and Gurmukhi, which many do not type.  Marks of other scripts (Indic
+ * vowel signs and viramas, Thai vowels and tones, ...) stay, and so do the voiced marks of Kana.
+ */
+static bool
+drops_mark(UChar32 c)
+{
+	if (!is_mark(c) || c == 0x3099 || c == 0x309A)
+		return false;
+	if (c == 0x093C || c == 0x0A3C)
+		return true;
+	switch (script_of(c))
+	{
+		case USCRIPT_COMMON:
+		case USCRIPT_INHERITED:
+		case USCRIPT_LATIN:
+		case USCRIPT_GREEK:
+		case USCRIPT_CYRILLIC:
+		case USCRIPT_ARMENIAN:
+		case USCRIPT_GEORGIAN:
+		case USCRIPT_ARABIC:
+		case USCRIPT_HEBREW:
+		case USCRIPT_SYRIAC:
+		case USCRIPT_COPTIC:
+		case USCRIPT_GLAGOLITIC:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The UTS #39 skeleton of one code point, less its marks. */
+static Sequence
+skeleton(UChar32 c)
+{
+	UChar		in[2];
+	UChar		out[LONGEST * 2];
+	int			length = 0;
+	UErrorCode	status = U_ZERO_ERROR;
+	Sequence	raw;
+	Sequence	result = {0};
+
+	U16_APPEND_UNSAFE(in, length, c);
+	length = uspoof_getSkeleton(spoof, 0, in, length, out, LONGEST * 2, &status);
+	check(status, "skeleton");
+	raw = from_utf16(out, length);
+	for (int i = 0; i < raw.length; i++)
+	{
+		if (!drops_mark(raw.at[i]))
+			append(&result, raw.at[i]);
+	}
+	return result;
+}
+
+/* Lower-cases a sequence of one to three ASCII letters; false when it is anything else. */
+static bool
+is_latin(Sequence *sequence)
+{
+	if (sequence->length < 1 || sequence->length > 3)
+		return false;
+	for (int i = 0; i < sequence->length; i++)
+	{
+		UChar32		c = sequence->at[i] | 0x20;
+
+		if (sequence->at[i] > 0x7F || c < 'a' || c > 'z')
+			return false;
+		sequence->at[i] = c;
+	}
+	return true;
+}
+
+/* Scripts whose letters are used to imitate Latin ones; the Latin script's own further letters are among them. */
+static bool
+imitates_latin(UScriptCode script)
+{
+	static const UScriptCode scripts[] = {
+		USCRIPT_COMMON, USCRIPT_LATIN, USCRIPT_CYRILLIC, USCRIPT_GREEK, USCRIPT_ARMENIAN, USCRIPT_CHEROKEE, USCRIPT_COPTIC,
+		USCRIPT_LISU, USCRIPT_CANADIAN_ABORIGINAL, USCRIPT_DESERET, USCRIPT_OSAGE, USCRIPT_OLD_ITALIC, USCRIPT_LYCIAN,
+		USCRIPT_CARIAN, USCRIPT_LYDIAN, USCRIPT_WARANG_CITI, USCRIPT_TIFINAGH, USCRIPT_BAMUM, USCRIPT_GOTHIC
+	};
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+	{
+		if (scripts[i] == script)
+			return true;
+	}
+	return false;
+}
+
+/* The ASCII letter in a name such as LATIN SMALL LETTER D WITH STROKE or LATIN LETTER SMALL CAPITAL N, or 0. */
+static UChar32
+letter_by_name(UChar32 c)
+{
+	static const char *const prefixes[] = {"LATIN SMALL LETTER ", "LATIN LETTER SMALL CAPITAL ", "LATIN SMALL LETTER DOTLESS "};
+	char		name[128] = "";
+	UErrorCode	status = U_ZERO_ERROR;
+
+	u_charName(c, U_UNICODE_CHAR_NAME, name, sizeof(name), &status);
+	if (strcmp(name, "LATIN SMALL LETTER ETH") == 0)
+		return 'd';
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	{
+		size_t		length = strlen(prefixes[i]);
+
+		if (strncmp(name, prefixes[i], length) == 0 && name[length] >= 'A' && name[length] <= 'Z' &&
+			(name[length + 1] == '\0' || strncmp(name + length + 1, " WITH ", 6) == 0))
+			return name[length] | 0x20;
+	}
+	return 0;
+}
+
+static Sequence
+only(UChar32 c)
+{
+	Sequence	result = {1, {c}};
+
+	return result;
+}
+
+/* A letter, already in lower case, to the Latin letters that it, or else its capital, looks like. */
+static Sequence
+fold_letter(UChar32 c)
+{
+	Sequence	like = skeleton(c);
+	UChar32		named;
+
+	if (same(&like, &ascii_skeleton['m']))
+		return only('m');
+	if (is_latin(&like))
+		return like;
+	if ((named = letter_by_name(c)) != 0)
+		return only(named);
+	if (like.length == 1 && (named = letter_by_name(like.at[0])) != 0)
+		return only(named);
+	like = skeleton(u_toupper(c));
+	return is_latin(&like) ? like : only(c);
+}
+
+/* A mark of punctuation or a symbol to the ASCII one that it looks like; bullets to the middle dot; dashes to hyphens. */
+static Sequence
+fold_symbol(UChar32 c)
+{
+	Sequence	like = skeleton(c);
+
+	for (UChar32 ascii = '!'; ascii < 0x7F; ascii++)
+	{
+		if (!u_isalnum(ascii) && ascii != '`' && same(&like, &ascii_skeleton[ascii]))
+			return only(ascii);
+	}
+	if (like.length == 1 && like.at[0] == 0xB7)
+		return like;
+	return u_charType(c) == U_DASH_PUNCTUATION ? only('-') : only(c);
+}
+
+/* Han variants that Traditional-Simplified leaves alone, many of them Japanese forms: each before the one that it becomes. */
+static const char variants[] =
+	"妳你牠它祂他菸烟姦奸婬淫砲炮礮炮溼湿讎仇讐仇弾弹経经変变売卖読读戦战図图対对発发"
+	"権权薬药歳岁歩步徳德黒黑亜亚悪恶圧压囲围隠隐栄荣営营駅驿円圆塩盐応应桜樱仮假価价"
+	"拡扩覚觉楽乐巻卷関关歓欢気气帰归犠牺戯戏拠据挙举駆驱勲勋撃击県县倹俭剣剑険险検检"
+	"顕显験验厳严広广効效鉱矿済济剤剂雑杂児儿実实釈释収收従从渋涩獣兽縦纵粛肃処处焼烧"
+	"証证奨奖浄净剰剩畳叠縄绳壌壤嬢娘譲让醸酿穂穗髄髓瀬濑斉齐摂摄専专銭钱繊纤捜搜挿插"
+	"巣巢総总聡聪荘庄蔵藏臓脏騒骚増增続续帯带択择沢泽単单団团遅迟鋳铸庁厅聴听逓递鉄铁"
+	"転转伝传稲稻闘斗弐贰悩恼脳脑覇霸拝拜廃废髪发抜拔浜滨払拂仏佛並并辺边舗铺豊丰満满"
+	"黙默訳译揺摇様样謡谣頼赖覧览竜龙両两猟猎緑绿塁垒涙泪霊灵齢龄暦历歴历錬炼労劳";
+
+static UChar32
+fold_variant(UChar32 c)
+{
+	for (int i = 0; variants[i] != '\0';)
+	{
+		UChar32		from;
+		UChar32		to;
+
+		U8_NEXT_UNSAFE(variants, i, from);
+		U8_NEXT_UNSAFE(variants, i, to);
+		if (from == c)
+			return to;
+	}
+	return c;
+}
+
+static UChar32
+simplify(UChar32 c)
+{
+	UChar		units[8];
+	int32_t		length = 0;
+	int32_t		limit;
+	UErrorCode	status = U_ZERO_ERROR;
+	Sequence	result;
+
+	U16_APPEND_UNSAFE(units, length, c);
+	limit = length;
+	utrans_transUChars(to_simplified, units, &length, 8, 0, &limit, &status);
+	check(status, "Traditional-Simplified");
+	result = from_utf16(units, length);
+	return result.length == 1 ? result.at[0] : c;
+}
+
+/* Two characters that ICU simplifies to one another become the first of them. */
+static UChar32
+fold_han(UChar32 c)
+{
+	UChar32		simple = simplify(c);
+	UChar32		again = simplify(simple);
+
+	if (again != simple && simplify(again) == simple)
+		simple = again < simple ? again : simple;
+	return fold_variant(simple);
+}
+
+/* Radicals of the CJK Radicals Supplement to the character that they are, where UTS #39 knows it. */
+static Sequence
+fold_radical(UChar32 c)
+{
+	Sequence	like = skeleton(c);
+
+	return like.length == 1 && script_of(like.at[0]) == USCRIPT_HAN ? like : only(c);
+}
+
+/* Arabic letters that are typed for one another. */
+static UChar32
+fold_arabic(UChar32 c)
+{
+	switch (c)
+	{
+		case 0x0671:			/* alef wasla */
+			return 0x0627;
+		case 0x0649:			/* alef maksura */
+		case 0x06CC:			/* Farsi yeh */
+			return 0x064A;
+		case 0x06A9:			/* keheh */
+			return 0x0643;
+		case 0x0629:			/* teh marbuta */
+		case 0x06C1:			/* heh goal */
+			return 0x0647;
+		default:
+			return c;
+	}
+}
+
+/* Step 4 and 5, for one code point that is lower case, decomposed and no dropped mark. */
+static Sequence
+fold_shape(UChar32 c)
+{
+	uint32_t	category = U_MASK(u_charType(c));
+	UScriptCode script = script_of(c);
+
+	if (c < 0x80)
+		return only(c);
+	if (category & U_GC_ND_MASK)
+		return only('0' + u_charDigitValue(c));
+	if (script == USCRIPT_HAN)
+		return category & U_GC_L_MASK ? only(fold_han(c)) : category & U_GC_SO_MASK ? fold_radical(c) : only(c);
+	if (script == USCRIPT_ARABIC)
+		return only(fold_arabic(c));
+	if (category & U_GC_L_MASK)
+		return imitates_latin(script) ? fold_letter(c) : only(c);
+	if (category & (U_GC_P_MASK | U_GC_S_MASK))
+		return fold_symbol(c);
+	return only(c);
+}
+
+/* Whether c is a spacing form of marks (such as U+00B4), i.e. its compatibility decomposition is a space and marks. */
+static bool
+is_spacing_mark(UChar32 c)
+{
+	Sequence	parts = normalize(nfkd, c);
+
+	if (parts.length < 2 || parts.at[0] != ' ')
+		return false;
+	for (int i = 1; i < parts.length; i++)
+	{
+		if (!is_mark(parts.at[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Characters that NFKC would read otherwise than people do; false when c is none. */
+static bool
+special(UChar32 c, Sequence *result)
+{
+	*result = (Sequence) {0};
+	if (c >= 0x1F1E6 && c <= 0x1F1FF)	/* regional indicators, of which flags are made */
+		append(result, 'a' + c - 0x1F1E6);
+	else if (c >= 0x1F150 && c <= 0x1F169)	/* white on black circles */
+		append(result, 'a' + c - 0x1F150);
+	else if (c >= 0x1F170 && c <= 0x1F189)	/* white on black squares */
+		append(result, 'a' + c - 0x1F170);
+	else if (c >= 0x1F110 && c <= 0x1F129)	/* in parentheses */
+		append(result, 'a' + c - 0x1F110);
+	else if (c >= 0x249C && c <= 0x24B5)
+		append(result, 'a' + c - 0x249C);
+	else if (c == 0x309B || c == 0xFF9E)	/* spacing and half-width voiced marks of Kana */
+		append(result, 0x3099);
+	else if (c == 0x309C || c == 0xFF9F)
+		append(result, 0x309A);
+	else if (c == 0x0640)		/* tatweel, which only stretches */
+		return true;
+	else if (is_spacing_mark(c))
+	{
+		Sequence	like = skeleton(c);
+
+		if (same(&like, &ascii_skeleton['\'']))
+			append(result, '\'');
+	}
+	else
+		return false;
+	return true;
+}
+
+/* One pass of steps 1 to 5. */
+static Sequence
+fold_once(UChar32 c)
+{
+	Sequence	result;
+	Sequence	parts;
+
+	if (u_isUWhiteSpace(c))
+		return only(' ');
+	if (u_charType(c) == U_CONTROL_CHAR || u_charType(c) == U_FORMAT_CHAR || u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
+		return (Sequence) {0};
+	if (c < 0x80)
+		return only(u_tolower(c));
+	if (special(c, &result))
+		return result;
+	parts = normalize(nfd, c);
+	for (int i = 0; i < parts.length; i++)
+	{
+		Sequence	cased;
+
+		if (drops_mark(parts.at[i]))
+			continue;
+		cased = normalize(nfkc_casefold, parts.at[i]);
+		for (int j = 0; j < cased.length; j++)
+		{
+			Sequence	pieces = normalize(nfd, cased.at[j]);
+
+			for (int k = 0; k < pieces.length; k++)
+			{
+				if (!drops_mark(pieces.at[k]))
+				{
+					Sequence	shaped = fold_shape(pieces.at[k]);
+
+					append_all(&result, &shaped);
+				}
+			}
+		}
+	}
+	return result;
+}
+
+/* Puts together what ought to be composed: Hangul syllables and voiced Kana. */
+static Sequence
+compose(const Sequence *parts)
+{
+	Sequence	result = {0};
+
+	for (int i = 0; i < parts->length; i++)
+	{
+		UChar32		composed = -1;
+
+		if (result.length > 0)
+		{
+			UChar32		last = result.at[result.length - 1];
+
+			if ((parts->at[i] >= 0x1161 && parts->at[i] <= 0x11C2) || parts->at[i] == 0x3099 || parts->at[i] == 0x309A)
+				composed = unorm2_composePair(nfkc_casefold, last, parts->at[i]);
+		}
+		if (composed >= 0)
+			result.at[result.length - 1] = composed;
+		else
+			append(&result, parts->at[i]);
+	}
+	return result;
+}
+
+/* Step 6. */
+static Sequence
+fold(UChar32 c)
+{
+	Sequence	result = only(c);
+
+	for (int pass = 0; pass < 8; pass++)
+	{
+		Sequence	next = {0};
+
+		for (int i = 0; i < result.length; i++)
+		{
+			Sequence	piece = fold_once(result.at[i]);
+
+			append_all(&next, &piece);
+		}
+		next = compose(&next);
+		if (same(&next, &result))
+			return result;
+		result = next;
+	}
+	fprintf(stderr, "fold_table: U+%04X does not settle\n", (unsigned) c);
+	exit(1);
+}
+
+static bool
+is_without_spaces(UScriptCode script)
+{
+	return script == USCRIPT_THAI || script == USCRIPT_LAO || script == USCRIPT_KHMER || script == USCRIPT_MYANMAR ||
+		script == USCRIPT_TAI_LE || script == USCRIPT_NEW_TAI_LUE || script == USCRIPT_LANNA || script == USCRIPT_TAI_VIET;
+}
+
+/* The class of a code point that folds to itself. */
+static MdrClass
+class_of(UChar32 c)
+{
+	uint32_t	category = U_MASK(u_charType(c));
+	UScriptCode script = script_of(c);
+	bool		ordered = u_getCombiningClass(c) != 0;
+
+	if (c == ' ')
+		return MDR_CLASS_SPACE;
+	if (c >= 0x1161 && c <= 0x1175)
+		return MDR_CLASS_JAMO_V;
+	if (c >= 0x11A8 && c <= 0x11C2)
+		return MDR_CLASS_JAMO_T;
+	if (c == 0x3099 || c == 0x309A)
+		return MDR_CLASS_VOICED;
+	if (category & U_GC_ND_MASK)
+		return MDR_CLASS_DIGIT;
+	if (script == USCRIPT_HAN || script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || script == USCRIPT_BOPOMOFO ||
+		c == 0x30FC)
+		return MDR_CLASS_HAN;
+	if (is_without_spaces(script) && (category & (U_GC_L_MASK | U_GC_M_MASK)))
+	{
+		if (ordered)
+			return MDR_CLASS_NOSPACE_ORDERED;
+		return u_hasBinaryProperty(c, UCHAR_GRAPHEME_EXTEND) ? MDR_CLASS_NOSPACE_MARK : MDR_CLASS_NOSPACE;
+	}
+	if (ordered)
+		return MDR_CLASS_LETTER_ORDERED;
+	if (u_isUAlphabetic(c) || (category & (U_GC_M_MASK | U_GC_L_MASK)))
+		return MDR_CLASS_LETTER;
+	if (c != '.' && u_hasBinaryProperty(c, UCHAR_TERMINAL_PUNCTUATION))
+		return MDR_CLASS_SENTENCE;
+	if (c == '"' || (category & (U_GC_PS_MASK | U_GC_PE_MASK | U_GC_PI_MASK | U_GC_PF_MASK)))
+		return MDR_CLASS_BRACKET;
+	if (category & (U_GC_P_MASK | U_GC_S_MASK))
+		return MDR_CLASS_SYMBOL;
+	return MDR_CLASS_OTHER;
+}
+
+/* Replacement strings, each once, in order of first use. */
+typedef struct Replacement
+{
+	uint32_t	offset;
+	uint32_t	length;
+	uint32_t	flags;
+} Replacement;
+
+static Replacement replacements[0x10000];
+static int	nreplacements;
+static char pool[0x100000];
+static uint32_t pool_length;
+
+static bool
+needs_care(const Sequence *sequence)
+{
+	for (int i = 0; i < sequence->length; i++)
+	{
+		if (sequence->at[i] == ' ')
+			return true;
+	}
+	return sequence->length > 0 && class_of(sequence->at[0]) >= MDR_CLASS_FIRST_CAREFUL;
+}
+
+static uint16_t
+replacement_for(const Sequence *sequence)
+{
+	char		bytes[LONGEST * 4];
+	uint32_t	length = 0;
+	Replacement *replacement;
+	bool		starts_ordered = false;
+
+	for (int i = 0; i < sequence->length; i++)
+	{
+		MdrClass	class = class_of(sequence->at[i]);
+		bool		ordered = class == MDR_CLASS_VOICED || class == MDR_CLASS_LETTER_ORDERED || class == MDR_CLASS_NOSPACE_ORDERED;
+
+		/* text_fold.c relies on this when it sorts marks and composes syllables. */
+		if (i == 0)
+			starts_ordered = ordered;
+		else if ((starts_ordered && !ordered) || class == MDR_CLASS_JAMO_V || class == MDR_CLASS_JAMO_T)
+		{
+			fprintf(stderr, "fold_table: a replacement has a letter after marks, or loose Hangul vowels\n");
+			exit(1);
+		}
+		U8_APPEND_UNSAFE(bytes, length, sequence->at[i]);
+	}
+	for (int i = 0; i < nreplacements; i++)
+	{
+		if (replacements[i].length == length && memcmp(pool + replacements[i].offset, bytes, length) == 0)
+			return MDR_CLASSES + i;
+	}
+	if (nreplacements + MDR_CLASSES > UINT16_MAX || pool_length + length > sizeof(pool) || length > MDR_FOLD_LONGEST)
+	{
+		fprintf(stderr, "fold_table: the replacements do not fit\n");
+		exit(1);
+	}
+	replacement = &replacements[nreplacements++];
+	replacement->offset = pool_length;
+	replacement->length = length;
+	replacement->flags = needs_care(sequence) ? MDR_FOLD_CAREFUL : 0;
+	for (int i = 0; i < sequence->length; i++)
+	{
+		MdrClass	class = class_of(sequence->at[i]);
+
+		if (class == MDR_CLASS_HAN || class == MDR_CLASS_NOSPACE)
+			replacement->flags |= MDR_FOLD_NOSPACE;
+	}
+	memcpy(pool + pool_length, bytes, length);
+	pool_length += length;
+	return MDR_CLASSES + nreplacements - 1;
+}
+
+static uint32_t hash = 2166136261u;	/* FNV-1a of all that is printed */
+
+static void
+print_number(uint64_t value, int *column)
+{
+	for (int i = 0; i < 8; i++)
+		hash = (hash ^ (uint8_t) (value >> (8 * i))) * 16777619u;
+	printf("%s0x%llX,", (*column)++ % 16 == 0 ? "\n\t" : " ", (unsigned long long) value);
+}
+
+static uint16_t entries[CODE_POINTS];
+
+static void
+print_trie(void)
+{
+	static uint16_t index[CODE_POINTS / BLOCK];
+	static uint32_t first[CODE_POINTS / BLOCK];	/* first code point of each distinct block */
+	int			nblocks = 0;
+	int			column = 0;
+
+	for (int block = 0; block < CODE_POINTS / BLOCK; block++)
+	{
+		int			known = 0;
+
+		while (known < nblocks && memcmp(entries + first[known], entries + block * BLOCK, BLOCK * sizeof(uint16_t)) != 0)
+			known++;
+		if (known == nblocks)
+			first[nblocks++] = block * BLOCK;
+		index[block] = known;
+	}
+	printf("\nstatic const uint16_t fold_index[%d] = {", CODE_POINTS / BLOCK);
+	for (int block = 0; block < CODE_POINTS / BLOCK; block++)
+		print_number(index[block], &column);
+	printf("\n};\n\nstatic const uint16_t fold_blocks[%d] = {", nblocks * BLOCK);
+	column = 0;
+	for (int block = 0; block < nblocks; block++)
+	{
+		for (int i = 0; i < BLOCK; i++)
+			print_number(entries[first[block] + i], &column);
+	}
+	printf("\n};\n");
+}
+
+static void
+print_replacements(void)
+{
+	int			column = 0;
+
+	printf("\nstatic const uint32_t fold_replacements[%d] = {", nreplacements);
+	for (int i = 0; i < nreplacements; i++)
+		print_number(replacements[i].offset << 8 | replacements[i].length << 2 | replacements[i].flags, &column);
+	printf("\n};\n\nstatic const uint8_t fold_pool[%u] = {", pool_length + 16);
+	column = 0;
+	for (uint32_t i = 0; i < pool_length + 16; i++)
+		print_number(i < pool_length ? (uint8_t) pool[i] : 0, &column);
+	printf("\n};\n");
+}
+
+/* Which of the common Han characters fold to themselves, one bit each. */
+static void
+print_han(void)
+{
+	int			column = 0;
+
+	printf("\nstatic const uint64_t fold_same_han[%d] = {", (MDR_HAN_LAST - MDR_HAN_FIRST + 64) / 64);
+	for (UChar32 c = MDR_HAN_FIRST; c <= MDR_HAN_LAST; c += 64)
+	{
+		uint64_t	bits = 0;
+
+		for (int i = 0; i < 64 && c + i <= MDR_HAN_LAST; i++)
+			bits |= (uint64_t) (entries[c + i] == MDR_CLASS_HAN) << i;
+		print_number(bits, &column);
+	}
+	printf("\n};\n");
+}
+
+/* Combining classes of the marks that stay, in order of code point: U+hhhh << 8 | class. */
+static void
+print_ordered(void)
+{
+	int			column = 0;
+
+	printf("\nstatic const uint32_t fold_ordered[] = {");
+	for (UChar32 c = 0; c < CODE_POINTS; c++)
+	{
+		if (entries[c] == MDR_CLASS_VOICED || entries[c] == MDR_CLASS_LETTER_ORDERED || entries[c] == MDR_CLASS_NOSPACE_ORDERED)
+			print_number((uint32_t) c << 8 | u_getCombiningClass(c), &column);
+	}
+	printf("\n};\n");
+}
+
+/* Base, mark and what the two become, for voiced Kana. */
+static void
+print_voiced(void)
+{
+	int			column = 0;
+
+	printf("\nstatic const uint16_t fold_voiced[][3] = {");
+	for (UChar32 c = 0x3041; c <= 0x30FF; c++)
+	{
+		for (UChar32 mark = 0x3099; mark <= 0x309A; mark++)
+		{
+			UChar32		composed = unorm2_composePair(nfkc_casefold, c, mark);
+
+			if (composed >= 0)
+			{
+				printf("%s{0x%04X, 0x%04X, 0x%04X},", column++ % 4 == 0 ? "\n\t" : " ", (unsigned) c, (unsigned) mark, (unsigned) composed);
+				hash = (hash ^ composed) * 16777619u;
+			}
+		}
+	}
+	printf("\n};\n");
+}
+
+static void
+open_icu(void)
+{
+	UErrorCode	status = U_ZERO_ERROR;
+
+	nfkc_casefold = unorm2_getNFKCCasefoldInstance(&status);
+	nfd = unorm2_getNFDInstance(&status);
+	nfkd = unorm2_getNFKDInstance(&status);
+	spoof = uspoof_open(&status);
+	to_simplified = utrans_openU(u"Traditional-Simplified", -1, UTRANS_FORWARD, NULL, 0, NULL, &status);
+	check(status, "ICU");
+	for (UChar32 c = 0; c < 128; c++)
+		ascii_skeleton[c] = skeleton(c);
+}
+
+int
+main(void)
+{
+	open_icu();
+	for (UChar32 c = 0; c < CODE_POINTS; c++)
+	{
+		Sequence	result = U_IS_SURROGATE(c) || !u_isdefined(c) ? fold_once(c) : fold(c);
+
+		entries[c] = result.length == 1 && result.at[0] == c ? class_of(c) : replacement_for(&result);
+	}
+	printf("/* Written by src/text/generate/fold_table.c from ICU %s, Unicode %s. */\n", U_ICU_VERSION, U_UNICODE_VERSION);
+	print_trie();
+	print_replacements();
+	print_han();
+	print_ordered();
+	print_voiced();
+	printf("\n#define FOLD_TABLE_HASH 0x%XU\n", hash);
+	utrans_close(to_simplified);
+	uspoof_close(spoof);
+	return ferror(stdout) || fflush(stdout) != 0;
+}

@@ -1,0 +1,319 @@
+/*
+ * text_leet.c
+ *		The view in which digits and symbols inside words are letters:  k1ll, @ss, h4te.
+ *
+ * Input: a plain text; output: tokens that look like disguised words, and the view with those spelt out.  A token that is
+ * something else in ordinary writing (a number with its unit, a name with a number behind it, a price, an address, a hex number)
+ * is left alone.  Everywhere in the view, and so in its terms, l is written i, because 1 may stand for either.
+ *
+ * Locks: none.  Memory: the caller's arena.  Errors: false when out of memory.
+ */
+#include <string.h>
+
+#include "text/text_parts.h"
+
+#define LONGEST_TOKEN	48		/* longer ones are identifiers made by machines */
+
+/* What a digit or symbol stands for, or 0. */
+static const char ascii_letters[128] = {
+	['0'] = 'o', ['1'] = 'i', ['3'] = 'e', ['4'] = 'a', ['5'] = 's', ['6'] = 'g', ['7'] = 't', ['8'] = 'b', ['9'] = 'g',
+	['@'] = 'a', ['$'] = 's', ['!'] = 'i', ['+'] = 't', ['|'] = 'i', ['('] = 'c',
+};
+
+/* Words that have digits in ordinary writing. */
+static const char *const ordinary[] = {
+	"a11y", "b2b", "b2c", "css3", "e2e", "es5", "es6", "gpt3", "gpt4", "gpt5", "h2o", "html5", "http3", "i18n", "ipv4", "k8s", "l10n",
+	"md5", "mp3", "mp4", "n64", "p2p", "ps1", "ps3", "ps4", "ps5", "python3", "sha1", "utf8", "vp9", "w3c", "web3", "win7",
+};
+
+/* What may follow a single digit in ordinary writing. */
+static const char *const units[] = {
+	"st", "nd", "rd", "th", "am", "bit", "bn", "cm", "day", "days", "deg", "fps", "ft", "gb", "ghz", "hour", "hours", "hr", "hrs", "hz",
+	"in", "kb", "kg", "khz", "km", "kw", "lb", "lbs", "mb", "mg", "mhz", "min", "mins", "ml", "mm", "mph", "ms", "oz", "pc", "pcs", "pm",
+	"pt", "px", "rpm", "sec", "secs", "star", "tb", "way", "week", "weeks", "x", "yr", "yrs",
+};
+
+static bool
+is_in(const char *const *list, size_t n, const char *bytes, uint32_t length)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		if (strlen(list[i]) == length && memcmp(list[i], bytes, length) == 0)
+			return true;
+	}
+	return false;
+}
+#define IS_IN(list, bytes, length) is_in(list, sizeof(list) / sizeof(list[0]), bytes, length)
+
+static inline bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+is_letter(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static inline bool
+is_alnum(char c)
+{
+	return is_letter(c) || is_digit(c);
+}
+
+/*
+ * The letter that the character at bytes[i] stands for and its length in bytes, or 0.  Beyond ASCII there are a few signs
+ * of currency, and the section sign.
+ */
+static char
+stands_for(const char *bytes, uint32_t i, uint32_t length, uint32_t *size)
+{
+	static const struct
+	{
+		const char *sign;
+		char		letter;
+	}			others[] = {{"\xC2\xA2", 'c'}, {"\xC2\xA3", 'i'}, {"\xC2\xA5", 'y'}, {"\xC2\xA7", 's'}, {"\xE2\x82\xAC", 'e'}};
+
+	*size = 1;
+	if ((signed char) bytes[i] >= 0)
+		return ascii_letters[(int) bytes[i]];
+	for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+	{
+		*size = strlen(others[k].sign);
+		if (length - i >= *size && memcmp(bytes + i, others[k].sign, *size) == 0)
+			return others[k].letter;
+	}
+	return 0;
+}
+
+/* Whether the currency sign or @ at i, size bytes long, is part of a word and not of a price. */
+static bool
+sign_is_letter(const char *bytes, uint32_t i, uint32_t size, uint32_t length)
+{
+	char		before = i > 0 ? bytes[i - 1] : ' ';
+	uint32_t	next = i + size;
+
+	if (bytes[i] == '@')
+		return true;
+	if (next < length && is_digit(bytes[next]))
+	{
+		if (!is_letter(before))
+			return false;
+		while (next < length && is_digit(bytes[next]))
+			next++;
+		return next < length && is_letter(bytes[next]);
+	}
+	if (is_digit(before))
+		return next < length && is_letter(bytes[next]);
+	return true;
+}
+
+/* Length in bytes of the character at i when it may be part of a token; 0 when it ends one.  *sign: a symbol, not a digit. */
+static uint32_t
+token_character(const MdrText *plain, uint32_t i, bool *sign)
+{
+	const char *bytes = plain->bytes;
+	uint32_t	length = plain->length;
+	uint32_t	size;
+	uint32_t	c;
+
+	*sign = false;
+	if (is_alnum(bytes[i]))
+		return 1;
+	if (stands_for(bytes, i, length, &size) != 0)
+	{
+		*sign = true;
+		if (strchr("!+|(", bytes[i]) != NULL)
+			return i > 0 && i + 1 < length && is_alnum(bytes[i - 1]) && is_alnum(bytes[i + 1]) ? 1 : 0;
+		return sign_is_letter(bytes, i, size, length) ? size : 0;
+	}
+	if ((signed char) bytes[i] >= 0)
+		return 0;
+	size = mdr_utf8_next(bytes + i, bytes + length, &c);
+	return mdr_text_class(c) == MDR_CLASS_LETTER ? size : 0;
+}
+
+/* Where the token around position starts. */
+static uint32_t
+token_start(const MdrText *plain, uint32_t position)
+{
+	while (position > 0)
+	{
+		uint32_t	before = mdr_utf8_before(plain->bytes + position) - plain->bytes;
+		bool		sign;
+
+		if (token_character(plain, before, &sign) == 0)
+			break;
+		position = before;
+	}
+	return position;
+}
+
+/* What a token is made of. */
+typedef struct Shape
+{
+	uint32_t	characters;
+	uint32_t	letters;
+	uint32_t	digits;
+	uint32_t	signs;			/* of those that stand for letters anywhere in a word */
+	uint32_t	weak;			/* of those that do between two letters: ! + | ( */
+	uint32_t	leading;		/* digits in front */
+	uint32_t	trailing;		/* digits at the end */
+	bool		hex;			/* nothing but 0-9 a-f */
+	bool		same;			/* all digits are the same */
+	bool		parenthesis;
+	bool		at;				/* an @ that is not in front */
+} Shape;
+
+static uint32_t
+measure(const MdrText *plain, uint32_t start, Shape *shape)
+{
+	uint32_t	i = start;
+	uint32_t	size;
+	bool		sign;
+	char		digit = 0;
+
+	memset(shape, 0, sizeof(Shape));
+	shape->hex = shape->same = true;
+	while (i < plain->length && (size = token_character(plain, i, &sign)) > 0)
+	{
+		char		c = plain->bytes[i];
+
+		shape->characters++;
+		shape->hex = shape->hex && (is_digit(c) || (c >= 'a' && c <= 'f'));
+		if (is_digit(c))
+		{
+			if (shape->digits++ > 0 && c != digit)
+				shape->same = false;
+			digit = c;
+			shape->trailing++;
+			if (shape->trailing == shape->characters)
+				shape->leading++;
+		}
+		else
+		{
+			shape->trailing = 0;
+			if (!sign)
+				shape->letters++;
+			else if (strchr("!+|(", c) != NULL)
+				shape->weak++;
+			else
+				shape->signs++;
+			shape->parenthesis |= c == '(';
+			shape->at |= c == '@' && i > start;
+		}
+		i += size;
+	}
+	return i;
+}
+
+/* Whether the token is one of 8-4-4-4-12 hex digits. */
+static bool
+is_in_uuid(const MdrText *plain, uint32_t start, uint32_t end)
+{
+	uint32_t	from = start;
+	uint32_t	to = end;
+
+	while (from > 0 && start - from < 36 && (is_digit(plain->bytes[from - 1]) || plain->bytes[from - 1] == '-' ||
+											 (plain->bytes[from - 1] >= 'a' && plain->bytes[from - 1] <= 'f')))
+		from--;
+	while (to < plain->length && to - from <= 36 && (is_digit(plain->bytes[to]) || plain->bytes[to] == '-' ||
+													 (plain->bytes[to] >= 'a' && plain->bytes[to] <= 'f')))
+		to++;
+	return to - from == 36 && plain->bytes[from + 8] == '-' && plain->bytes[from + 13] == '-' && plain->bytes[from + 18] == '-' &&
+		plain->bytes[from + 23] == '-';
+}
+
+/* Whether a token with digits, and no signs, is ordinary writing. */
+static bool
+is_ordinary(const MdrText *plain, uint32_t start, uint32_t end, const Shape *shape)
+{
+	const char *bytes = plain->bytes + start;
+	uint32_t	length = end - start;
+
+	if (IS_IN(ordinary, bytes, length))
+		return true;
+	if (shape->hex && (length >= 7 || (start > 0 && bytes[-1] == '#') || is_in_uuid(plain, start, end)))
+		return true;
+	if (length > 2 && bytes[0] == '0' && bytes[1] == 'x')
+		return true;
+	if (shape->leading + shape->trailing == shape->digits)
+	{
+		/* Digits at the ends only. */
+		if (shape->leading > 0 && shape->trailing > 0)
+			return shape->letters < 2 || shape->leading > 1 || shape->trailing > 2;
+		if (shape->leading > 0)
+			return shape->leading > 1 || IS_IN(units, bytes + 1, length - 1);
+		if (shape->trailing > 1)
+			return !shape->same || shape->trailing > 2;
+		return strchr("013457", bytes[length - 1]) == NULL;
+	}
+	return shape->letters < 2;
+}
+
+bool
+mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_t *end)
+{
+	const char *bytes = plain->bytes;
+	Shape		shape;
+	uint32_t	stands = 0;
+
+	*start = token_start(plain, position);
+	*end = measure(plain, *start, &shape);
+	if (*end <= position)
+		*end = position + 1;
+	if (shape.letters == 0 || shape.digits + shape.signs + shape.weak == 0 || shape.characters < 3 || shape.characters > LONGEST_TOKEN)
+		return false;
+	if (shape.parenthesis && *end < plain->length && bytes[*end] == ')')
+		return false;			/* a call or a remark */
+	if (shape.at && *end + 1 < plain->length && bytes[*end] == '.' && is_alnum(bytes[*end + 1]))
+		return false;			/* an address */
+	if (shape.signs + shape.weak > 0)
+	{
+		if (bytes[*start] == '@' && shape.signs == 1 && shape.digits + shape.weak == 0)
+			return shape.characters <= 8;	/* longer ones are somebody's name */
+		return shape.signs > 0 || shape.characters >= 4;
+	}
+	if (is_ordinary(plain, *start, *end, &shape))
+		return false;
+	for (uint32_t i = *start; i < *end; i++)
+		stands += is_digit(bytes[i]) && ascii_letters[(int) bytes[i]] != 0;
+	return stands > 0;
+}
+
+bool
+mdr_leet_make(MdrViewMaker *maker)
+{
+	const MdrText *plain = maker->plain;
+	const char *bytes = plain->bytes;
+	uint32_t	token_from = 0;
+	uint32_t	token_end = 0;	/* of the last token looked at */
+	bool		spell = false;	/* it is to be spelt out */
+
+	for (uint32_t i = 0; i < plain->length;)
+	{
+		uint32_t	size = 1;
+		bool		sign;
+		char		letter;
+
+		if (i >= token_end && (!is_letter(bytes[i]) || i == 0 || !is_letter(bytes[i - 1])) && token_character(plain, i, &sign) > 0)
+			spell = mdr_leet_token(plain, i, &token_from, &token_end);
+		letter = i < token_end && spell ? stands_for(bytes, i, plain->length, &size) : 0;
+		if (letter != 0)
+		{
+			mdr_set_bit(maker->changed, maker->length);
+			maker->bytes[maker->length++] = letter;
+			if (size != 1 && !mdr_map_add(maker->arena, &maker->map, maker->length - 1, i, 1, size))
+				return false;
+			i += size;
+		}
+		else
+		{
+			maker->bytes[maker->length++] = bytes[i] == 'l' ? 'i' : bytes[i];
+			i++;
+		}
+	}
+	return true;
+}
