@@ -1,0 +1,106 @@
+-- The triggers.  search_path is not pinned: they are called for each row, and nothing in them depends on it.  PUBLIC may execute
+-- them because CREATE TRIGGER asks for that; anywhere but on a guarded table they only raise an error.
+CREATE OR REPLACE FUNCTION moderation.scan_row() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'moderation_scan_row' LANGUAGE C; -- no search_path: see above
+COMMENT ON FUNCTION moderation.scan_row() IS 'trigger of a guarded table, before the row is stored: gate, verdict, action';
+
+CREATE OR REPLACE FUNCTION moderation.verify_row() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'moderation_verify_row' LANGUAGE C; -- no search_path: see above
+COMMENT ON FUNCTION moderation.verify_row() IS 'trigger of a guarded table, after the row is stored: what is stored was scanned, and is recorded';
+
+-- Not for PUBLIC: whoever can guard a table of his own and write any account into it could have others frozen.
+CREATE OR REPLACE FUNCTION moderation.guard(relation regclass, content name[], account name, policy text DEFAULT NULL,
+	action moderation.action DEFAULT NULL, row_security boolean DEFAULT false) RETURNS void
+	AS 'MODULE_PATHNAME', 'moderation_guard_table' LANGUAGE C
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.guard(regclass, name[], name, text, moderation.action, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.guard(regclass, name[], name, text, moderation.action, boolean) IS
+	'puts the guard on a table, or changes it; action is the most that may be done';
+
+CREATE OR REPLACE FUNCTION moderation.unguard(relation regclass) RETURNS void
+	AS 'MODULE_PATHNAME', 'moderation_unguard_table' LANGUAGE C STRICT
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.unguard(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.unguard(regclass) IS 'takes the guard off a table, leaving it as it was found';
+
+CREATE OR REPLACE FUNCTION moderation.follow_drop() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'moderation_follow_drop' LANGUAGE C
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.follow_drop() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.follow_drop() IS 'event trigger: forgets guarded tables and columns that are dropped';
+
+CREATE OR REPLACE FUNCTION moderation.follow_rename() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'moderation_follow_rename' LANGUAGE C
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.follow_rename() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.follow_rename() IS 'event trigger: keeps the registration of columns that are renamed';
+
+CREATE EVENT TRIGGER moderation_follow_drop ON sql_drop EXECUTE FUNCTION moderation.follow_drop();
+COMMENT ON EVENT TRIGGER moderation_follow_drop IS 'forgets guarded tables and columns that are dropped';
+CREATE EVENT TRIGGER moderation_follow_rename ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW')
+	EXECUTE FUNCTION moderation.follow_rename();
+COMMENT ON EVENT TRIGGER moderation_follow_rename IS 'keeps the registration of guarded columns that are renamed';
+
+-- A row for everything that is wrong with a guard, for moderation.verify().
+CREATE OR REPLACE FUNCTION moderation.verify_guards() RETURNS TABLE (object text, problem text, hint text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH
+-- Every relation that must have the triggers: the guarded ones and their partitions.
+guarded AS (
+	SELECT g.*, t.relid AS part
+	FROM moderation.guarded AS g
+	JOIN pg_class AS c ON c.oid = g.relation
+	CROSS JOIN LATERAL (SELECT g.relation AS relid WHERE c.relkind <> 'p' UNION ALL SELECT p.relid FROM pg_partition_tree(g.relation) AS p) AS t
+),
+wanted (name, function, type) AS (VALUES		-- row, before, insert, update; row, insert, update
+	('zzz_moderation_scan', 'moderation.scan_row()'::regprocedure, 1 + 2 + 4 + 16),
+	('zzz_moderation_verify', 'moderation.verify_row()'::regprocedure, 1 + 4 + 16)
+),
+command AS (
+	SELECT g.relation, format('SELECT moderation.guard(%L, %L, %L%s%s%s);', g.relation, g.content_columns, g.account_column,
+		', policy => ' || quote_literal(g.policy), ', action => ' || quote_literal(g.action),
+		CASE WHEN g.row_security THEN ', row_security => true' END) AS repair
+	FROM moderation.guarded AS g
+)
+SELECT 'guard on ' || g.relation::oid, 'the table is gone', 'DELETE FROM moderation.guarded WHERE relation = ' || g.relation::oid || ';'
+FROM moderation.guarded AS g WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.relation)
+UNION ALL
+SELECT 'guard on ' || g.part::text, format('trigger %I is %s', w.name,
+		CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgfoid <> w.function THEN 'another''s'
+			WHEN t.tgenabled <> 'A' THEN 'not enabled always' ELSE 'not as it was made' END),
+	CASE WHEN t.tgfoid <> w.function THEN format('DROP TRIGGER %I ON %s; ', w.name, g.part) ELSE '' END || c.repair
+FROM guarded AS g
+JOIN command AS c ON c.relation = g.relation
+CROSS JOIN wanted AS w
+LEFT JOIN pg_trigger AS t ON t.tgrelid = g.part AND t.tgname = w.name
+WHERE t.oid IS NULL OR t.tgfoid <> w.function OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL
+	OR array_length(t.tgattr::int2[], 1) > 0
+UNION ALL
+SELECT 'guard on ' || g.relation::text, format('column %I is missing', n.name), 'SELECT moderation.guard(...), naming the columns that the table has now'
+FROM moderation.guarded AS g CROSS JOIN LATERAL unnest(g.content_columns || g.account_column) AS n (name)
+WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.relation)
+	AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attname = n.name AND NOT a.attisdropped)
+UNION ALL
+SELECT 'guard on ' || g.relation::text, format('policy %L is not loaded', g.policy), 'SELECT moderation.load_policy(...), or guard the table with another policy'
+FROM moderation.guarded AS g
+WHERE g.policy IS NOT NULL AND NOT EXISTS (SELECT FROM moderation.policy AS p WHERE p.policy = g.policy AND p.state = 'active')
+UNION ALL
+SELECT 'guard on ' || g.part::text, 'row security is not what was asked for', c.repair
+FROM guarded AS g
+JOIN command AS c ON c.relation = g.relation
+JOIN pg_class AS r ON r.oid = g.part
+WHERE g.row_security AND r.relkind <> 'f'
+	AND NOT (r.relrowsecurity AND r.relforcerowsecurity
+		AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = g.part AND p.polname = 'moderation_write' AND NOT p.polpermissive))
+UNION ALL
+SELECT 'role ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END, 'may set moderation.mode, and so store content unclassified',
+	format('REVOKE SET ON PARAMETER moderation.mode FROM %s;', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+FROM pg_parameter_acl AS p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
+WHERE p.parname = 'moderation.mode' AND a.privilege_type = 'SET'
+	AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = a.grantee AND r.rolsuper)
+$$;
+REVOKE ALL ON FUNCTION moderation.verify_guards() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.verify_guards() IS 'a row for everything that is wrong with a guard; none when all is well';

@@ -1,0 +1,113 @@
+/*
+ * guard_follow.c
+ *		Event triggers that keep moderation.guarded in step with the tables it names.
+ *
+ * A dropped table is forgotten.  A dropped content column is taken out of its guard; the column that names the account cannot be
+ * dropped while its table is guarded.  A renamed column is followed.  Where an event trigger does not run (single-user mode, event_triggers =
+ * off), the triggers on the table refuse every row until guard() is called anew, and moderation.verify() says so.
+ *
+ * Takes RowExclusiveLock on moderation.guarded, with the owner's rights, since anyone may drop a table of his.
+ */
+#include "postgres.h"
+
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+
+#include "guard/guard_internal.h"
+#include "server/server.h"
+
+PG_FUNCTION_INFO_V1(moderation_follow_drop);
+PG_FUNCTION_INFO_V1(moderation_follow_rename);
+
+/* Begins work as the owner; false when there is nothing to keep in step. */
+static bool
+begin(FunctionCallInfo fcinfo, MdrUser *saved)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function works as an event trigger only")));
+	if (!OidIsValid(mdr_relation("guarded")))
+		return false;			/* the extension itself is being dropped */
+	mdr_become_owner(saved);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	return true;
+}
+
+static uint64
+run(const char *statement)
+{
+	int			result = SPI_execute(statement, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "could not keep moderation.guarded in step: %s", SPI_result_code_string(result));
+	if (SPI_processed > 0)
+		CacheInvalidateRelcacheByRelid(mdr_relation("guarded"));
+	return SPI_processed;
+}
+
+static void
+end(const MdrUser *saved)
+{
+	SPI_finish();
+	mdr_restore_user(saved);
+}
+
+Datum
+moderation_follow_drop(PG_FUNCTION_ARGS)
+{
+	MdrUser		saved;
+
+	if (!begin(fcinfo, &saved))
+		PG_RETURN_NULL();
+	run("DELETE FROM moderation.guarded AS g USING pg_event_trigger_dropped_objects() AS d"
+		" WHERE d.classid = 'pg_class'::regclass AND d.objid = g.relation AND d.objsubid = 0");
+	if (run("SELECT g.relation::text, g.account_column FROM moderation.guarded AS g JOIN pg_event_trigger_dropped_objects() AS d"
+			" ON d.classid = 'pg_class'::regclass AND d.objid = g.relation AND d.objsubid > 0"
+			" AND d.address_names[3] = g.account_column") > 0)
+	{
+		const char *relation = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		const char *column = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_MDR_BAD_GUARD),
+				 errmsg("cannot drop column \"%s\" of %s: it names the account of a guarded table", column, relation),
+				 errhint("SELECT moderation.unguard(%s); or guard the table with another account column first.",
+						 quote_literal_cstr(relation))));
+	}
+	run("UPDATE moderation.guarded AS g SET content_columns = k.columns"
+		" FROM (SELECT h.relation, ARRAY(SELECT c.name FROM unnest(h.content_columns) WITH ORDINALITY AS c (name, n)"
+		"   WHERE NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS d WHERE d.classid = 'pg_class'::regclass"
+		"     AND d.objid = h.relation AND d.objsubid > 0 AND d.address_names[3] = c.name) ORDER BY c.n) AS columns"
+		"   FROM moderation.guarded AS h) AS k"
+		" WHERE k.relation = g.relation AND k.columns <> g.content_columns");
+	end(&saved);
+	PG_RETURN_NULL();
+}
+
+/* A command renames one column: the registered name that the table no longer has is the one it had. */
+Datum
+moderation_follow_rename(PG_FUNCTION_ARGS)
+{
+	MdrUser		saved;
+
+	if (!begin(fcinfo, &saved))
+		PG_RETURN_NULL();
+	run("UPDATE moderation.guarded AS g SET"
+		" content_columns = array_replace(g.content_columns, k.old_name, k.new_name),"
+		" account_column = CASE WHEN g.account_column = k.old_name THEN k.new_name ELSE g.account_column END"
+		" FROM (SELECT h.relation, n.name AS old_name, a.attname AS new_name"
+		"   FROM pg_event_trigger_ddl_commands() AS c"
+		"   JOIN moderation.guarded AS h ON c.classid = 'pg_class'::regclass AND c.objid = h.relation AND c.objsubid > 0"
+		"   JOIN pg_attribute AS a ON a.attrelid = c.objid AND a.attnum = c.objsubid"
+		"   CROSS JOIN LATERAL unnest(h.content_columns || h.account_column) AS n (name)"
+		"   WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = h.relation AND b.attname = n.name"
+		"     AND NOT b.attisdropped)) AS k"
+		" WHERE k.relation = g.relation");
+	end(&saved);
+	PG_RETURN_NULL();
+}

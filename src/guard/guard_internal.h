@@ -1,0 +1,52 @@
+/*
+ * guard_internal.h
+ *		What the files that put a guard on a table and take it off share.
+ *
+ * Include after postgres.h.
+ */
+#ifndef MDR_GUARD_INTERNAL_H
+#define MDR_GUARD_INTERNAL_H
+
+#include "nodes/pg_list.h"
+
+/* What is asked of guard(). */
+typedef struct MdrGuardRequest
+{
+	Oid			relation;
+	char		relkind;
+	Datum		content;		/* name[] */
+	int			ncolumns;
+	Datum	   *columns;		/* its elements */
+	const char *account;
+	const char *policy;			/* NULL: the built-in one */
+	bool		has_action;
+	Oid			action;			/* a label of moderation.action */
+	bool		row_security;
+} MdrGuardRequest;
+
+/* Runs one command that gives no rows, with the rights of the current user.  SPI is connected. */
+extern void mdr_guard_run(const char *format,...) __attribute__((format(printf, 1, 2)));
+
+/* Schema-qualified, quoted as needed. */
+extern char *mdr_guard_name(Oid relation);
+
+/* ---- guard_check.c ---- */
+
+/* Raises MD011 with the reason, and a hint that is the command to run, when the request cannot be met. */
+extern void mdr_guard_check(MdrGuardRequest *request);
+
+/* Raises MD011 when the current user does not own the relation. */
+extern void mdr_guard_check_owner(Oid relation);
+
+/* ---- guard_security.c: the second wall ---- */
+
+/*
+ * Turns row security on and forces it, on the relation and its partitions, with a policy that refuses rows of accounts that may not
+ * write.  *enabled and *forced are lists of relation oids: where it did so now or earlier.  SPI is connected.
+ */
+extern void mdr_guard_secure(Oid relation, const char *account, List **enabled, List **forced);
+
+/* Takes all of that back. */
+extern void mdr_guard_unsecure(Oid relation, List *enabled, List *forced);
+
+#endif							/* MDR_GUARD_INTERNAL_H */
