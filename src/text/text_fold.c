@@ -185,7 +185,7 @@ last_before(const Fold *fold, char *end, char **start)
 	if (end > fold->start)
 	{
 		*start = (char *) mdr_utf8_before(end);
-		(void) mdr_utf8_next(*start, end, &c);
+		(void) mdr_utf8_read(*start, &c);
 	}
 	return c;
 }
@@ -268,7 +268,7 @@ collect_marks(Fold *fold, Marks *marks)
 				return true;
 			while (replacement < end)
 			{
-				replacement += mdr_utf8_next(replacement, end, &c);
+				replacement += mdr_utf8_read(replacement, &c);
 				if (!is_ordered(mdr_text_class(c)))
 					return true;	/* the first of them, as the generator has seen to */
 				if (!add_mark(fold, marks, c))
@@ -305,7 +305,7 @@ fold_marks(Fold *fold)
 		from = base_start;
 	for (const char *at = from; at < fold->out;)
 	{
-		at += mdr_utf8_next(at, fold->out, &c);
+		at += mdr_utf8_read(at, &c);
 		if (!add_mark(fold, &marks, c))
 			return;
 	}
@@ -367,8 +367,8 @@ fold_carefully(Fold *fold, const char *replacement, uint32_t replaced, uint32_t 
 {
 	const char *end = replacement + replaced;
 	const char *in = fold->in;
-	uint32_t	c = 0;
-	uint32_t	first = mdr_utf8_next(replacement, end, &c);
+	uint32_t	c;
+	uint32_t	first = mdr_utf8_read(replacement, &c);
 	MdrClass	class = mdr_text_class(c);
 	char	   *from;
 

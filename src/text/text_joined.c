@@ -36,7 +36,7 @@ class_at(const MdrText *plain, uint32_t position, uint32_t *size)
 	*size = 0;
 	if (position >= plain->length)
 		return MDR_CLASS_OTHER;
-	*size = mdr_utf8_next(plain->bytes + position, plain->bytes + plain->length, &c);
+	*size = mdr_utf8_read(plain->bytes + position, &c);
 	return mdr_text_class(c);
 }
 

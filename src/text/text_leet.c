@@ -131,7 +131,7 @@ token_character(const MdrText *plain, uint32_t i, bool *sign)
 	}
 	if ((signed char) bytes[i] >= 0)
 		return 0;
-	size = mdr_utf8_next(bytes + i, bytes + length, &c);
+	size = mdr_utf8_read(bytes + i, &c);
 	return mdr_text_class(c) == MDR_CLASS_LETTER ? size : 0;
 }
 

@@ -76,7 +76,7 @@ extern bool mdr_map_merge(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uin
 /* Where the span [start, end) of a text comes from in what the map leads to, inner maps left aside. */
 extern void mdr_map_span(const MdrOffsetMap *map, uint32_t start, uint32_t end, uint32_t *in_start, uint32_t *in_end);
 
-/* Decodes the character at bytes, before end; its length, or 0 when it is not valid UTF-8. */
+/* Decodes the character at bytes, before end; its length, or 0 (and no code point) when it is not valid UTF-8. */
 static inline uint32_t
 mdr_utf8_next(const char *bytes, const char *end, uint32_t *code_point)
 {
@@ -112,6 +112,31 @@ mdr_utf8_next(const char *bytes, const char *end, uint32_t *code_point)
 	if (c < 0x10000 || c > 0x10FFFF)
 		return 0;
 	*code_point = c;
+	return 4;
+}
+
+/* Reads the character at bytes, which is known to be valid UTF-8; its length. */
+static inline uint32_t
+mdr_utf8_read(const char *bytes, uint32_t *code_point)
+{
+	const uint8_t *at = (const uint8_t *) bytes;
+
+	if (at[0] < 0x80)
+	{
+		*code_point = at[0];
+		return 1;
+	}
+	if (at[0] < 0xE0)
+	{
+		*code_point = (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
+		return 2;
+	}
+	if (at[0] < 0xF0)
+	{
+		*code_point = (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+		return 3;
+	}
+	*code_point = (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
 	return 4;
 }
 

@@ -37,7 +37,7 @@ shows_joined(const MdrText *plain)
 	for (uint32_t i = 0; i < plain->length;)
 	{
 		uint32_t	c;
-		uint32_t	size = mdr_utf8_next(plain->bytes + i, plain->bytes + plain->length, &c);
+		uint32_t	size = mdr_utf8_read(plain->bytes + i, &c);
 		MdrClass	class = mdr_text_class(c);
 
 		if (class == MDR_CLASS_HAN && mdr_joined_han_gap(plain, i + size) > 0)
@@ -58,7 +58,7 @@ shows_squeezed(const MdrText *plain)
 
 		if (mdr_squeezed_sign(plain, i))
 			return true;
-		i += mdr_utf8_next(plain->bytes + i, plain->bytes + plain->length, &c);
+		i += mdr_utf8_read(plain->bytes + i, &c);
 	}
 	return false;
 }

@@ -17,7 +17,7 @@ is_stretched(const MdrText *plain, uint32_t position, uint32_t *size)
 {
 	uint32_t	c;
 
-	*size = mdr_utf8_next(plain->bytes + position, plain->bytes + plain->length, &c);
+	*size = mdr_utf8_read(plain->bytes + position, &c);
 	return mdr_text_class(c) == MDR_CLASS_LETTER;
 }
 
@@ -133,7 +133,7 @@ join_term(char *bytes, uint32_t *length)
 	for (uint32_t i = 0; i < *length;)
 	{
 		uint32_t	c;
-		uint32_t	size = mdr_utf8_next(bytes + i, bytes + *length, &c);
+		uint32_t	size = mdr_utf8_read(bytes + i, &c);
 		MdrClass	class = mdr_text_class(c);
 
 		if (class != MDR_CLASS_SPACE && class != MDR_CLASS_SYMBOL)

@@ -19,13 +19,13 @@
 
 static UBreakIterator *words = NULL;
 
+/* The class of the character at bytes, or of the terminating zero. */
 static MdrClass
-class_at(const char *bytes, const char *end)
+class_at(const char *bytes)
 {
 	uint32_t	c;
 
-	if (mdr_utf8_next(bytes, end, &c) == 0)
-		return MDR_CLASS_OTHER;
+	(void) mdr_utf8_read(bytes, &c);
 	return mdr_text_class(c);
 }
 
@@ -48,7 +48,6 @@ bool
 mdr_text_boundary(const MdrText *text, uint32_t position)
 {
 	const char *at = text->bytes + position;
-	const char *end = text->bytes + text->length;
 	MdrClass	right;
 
 	if (position == 0 || position >= text->length)
@@ -56,10 +55,10 @@ mdr_text_boundary(const MdrText *text, uint32_t position)
 	if (text->map != NULL && text->map->breaks != NULL &&
 		(text->map->breaks[position / 64] >> (position % 64) & 1))
 		return true;
-	right = class_at(at, end);
+	right = class_at(at);
 	if (right == MDR_CLASS_NOSPACE_MARK || right == MDR_CLASS_NOSPACE_ORDERED || right == MDR_CLASS_VOICED)
-		return !is_without_spaces(class_at(mdr_utf8_before(at), end));
-	return !is_alphabetic(right) || !is_alphabetic(class_at(mdr_utf8_before(at), end));
+		return !is_without_spaces(class_at(mdr_utf8_before(at)));
+	return !is_alphabetic(right) || !is_alphabetic(class_at(mdr_utf8_before(at)));
 }
 
 /* Where the text around a span begins and ends that the segmentation needs to see. */
@@ -68,25 +67,25 @@ find_window(const MdrText *text, const char **from, const char **to)
 {
 	const char *end = text->bytes + text->length;
 
-	if (is_without_spaces(class_at(*from, end)))
+	if (is_without_spaces(class_at(*from)))
 	{
 		for (int i = 0; i < AROUND && *from > text->bytes; i++)
 		{
 			const char *before = mdr_utf8_before(*from);
 
-			if (!is_without_spaces(class_at(before, end)))
+			if (!is_without_spaces(class_at(before)))
 				break;
 			*from = before;
 		}
 	}
-	if (is_without_spaces(class_at(mdr_utf8_before(*to), end)))
+	if (is_without_spaces(class_at(mdr_utf8_before(*to))))
 	{
 		for (int i = 0; i < AROUND && *to < end; i++)
 		{
 			uint32_t	c;
-			uint32_t	length = mdr_utf8_next(*to, end, &c);
+			uint32_t	length = mdr_utf8_read(*to, &c);
 
-			if (length == 0 || !is_without_spaces(mdr_text_class(c)))
+			if (!is_without_spaces(mdr_text_class(c)))
 				break;
 			*to += length;
 		}
@@ -113,10 +112,8 @@ mdr_text_whole_words(const MdrText *text, uint32_t start, uint32_t end)
 	while (from < to)
 	{
 		uint32_t	c;
-		uint32_t	n = mdr_utf8_next(from, to, &c);
+		uint32_t	n = mdr_utf8_read(from, &c);
 
-		if (n == 0)
-			return true;		/* the span does not begin or end between characters */
 		if (from == text->bytes + start)
 			span_start = length;
 		U16_APPEND_UNSAFE(units, length, c);
