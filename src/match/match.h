@@ -87,6 +87,7 @@ typedef struct MdrScan
 	/* results */
 	MdrFinding *findings;		/* in order of start; in the arena */
 	uint32_t	nfindings;
+	bool		cut;			/* there were more findings than are kept */
 	const char *unknown;		/* why MDR_UNKNOWN, static text */
 } MdrScan;
 
@@ -96,8 +97,30 @@ typedef struct MdrScan
  */
 extern MdrStatus mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char *content, size_t length, MdrScan *scan);
 
+/* What findings come to in one category. */
+typedef struct MdrScore
+{
+	float		score;			/* 1 - product of (1 - score) over its rules, each at its best finding */
+	int			severity;		/* of the gravest rule that was not excused altogether; 0 when there is none */
+} MdrScore;
+
+/* Scores every category of the policy; scores has room for all.  MDR_OK or MDR_NO_MEMORY. */
+extern MdrStatus mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *findings, uint32_t nfindings,
+								   MdrScore *scores);
+
 /* Runs every rule's own hits and misses.  MDR_INVALID with the first that fails. */
 extern MdrStatus mdr_engine_check(MdrEngine *engine, const MdrPolicy *policy, MdrInterrupted interrupted, void *context,
 								  MdrError *error);
+
+/* Where a check stands; start with zeroes. */
+typedef struct MdrCheck
+{
+	uint32_t	rule;
+	uint32_t	example;		/* hits, then misses */
+} MdrCheck;
+
+/* The same, beginning at *check; on MDR_INVALID *check is behind the example that failed, so that a caller may go on. */
+extern MdrStatus mdr_engine_check_from(MdrEngine *engine, const MdrPolicy *policy, MdrCheck *check, MdrInterrupted interrupted,
+									   void *context, MdrError *error);
 
 #endif							/* MDR_MATCH_H */

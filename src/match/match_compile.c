@@ -1,0 +1,263 @@
+/*
+ * match_compile.c
+ *		A policy's tree -> an image: runs the steps, and lays their results out.
+ *
+ * Input: an MdrPolicy.  Output: the image, in the caller's arena; everything else lives in an arena of this file's own.
+ * Locks: none.  On error: MdrError says which term or pattern is refused; a Vectorscan failure that no document can be blamed
+ * for is MDR_BROKEN.
+ */
+#include "match/match_compile.h"
+
+#include <hs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+mdr_buffer_append(MdrBuffer *buffer, const void *bytes, size_t length)
+{
+	if (buffer->failed || length == 0)
+		return;
+	if (length > buffer->capacity - buffer->length)
+	{
+		size_t		larger = buffer->capacity ? buffer->capacity * 2 : 64;
+		char	   *grown;
+
+		while (larger - buffer->length < length)
+			larger *= 2;
+		grown = mdr_grow(buffer->arena, buffer->bytes, buffer->capacity, larger);
+		if (grown == NULL)
+		{
+			buffer->failed = true;
+			return;
+		}
+		buffer->bytes = grown;
+		buffer->capacity = larger;
+	}
+	memcpy(buffer->bytes + buffer->length, bytes, length);
+	buffer->length += length;
+}
+
+void
+mdr_buffer_byte(MdrBuffer *buffer, char byte)
+{
+	mdr_buffer_append(buffer, &byte, 1);
+}
+
+MdrStatus
+mdr_compile_no_memory(MdrCompiler *compiler)
+{
+	return mdr_fail(compiler->error, MDR_NO_MEMORY, 0, 0, "out of memory");
+}
+
+MdrStatus
+mdr_compile_refuse(MdrCompiler *compiler, MdrPlace place, const char *rule, const char *format,...)
+{
+	char		message[sizeof(compiler->error->message)];
+	va_list		arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	return mdr_policy_fail(compiler->policy, compiler->error, MDR_INVALID, place, rule, "%s", message);
+}
+
+uint32_t
+mdr_compile_string(MdrCompiler *compiler, const char *bytes, size_t length)
+{
+	size_t		offset = compiler->strings.length;
+
+	if (length == 0)
+		return 0;
+	mdr_buffer_append(&compiler->strings, bytes, length);
+	mdr_buffer_byte(&compiler->strings, '\0');
+	return compiler->strings.failed || offset >= UINT32_MAX ? UINT32_MAX : (uint32_t) offset;
+}
+
+MdrStatus
+mdr_compile_serialize(MdrCompiler *compiler, void *database, MdrDatabase *out)
+{
+	char	   *bytes = NULL;
+	size_t		length = 0;
+	hs_error_t	result = hs_serialize_database(database, &bytes, &length);
+
+	hs_free_database(database);
+	if (result == HS_NOMEM)
+		return mdr_compile_no_memory(compiler);
+	if (result != HS_SUCCESS)
+		return mdr_fail(compiler->error, MDR_BROKEN, 0, 0, "Vectorscan could not serialise a database (%d)", result);
+	out->bytes = mdr_alloc(compiler->scratch, length);
+	out->length = length;
+	if (out->bytes != NULL)
+		memcpy(out->bytes, bytes, length);
+	free(bytes);
+	return out->bytes != NULL ? MDR_OK : mdr_compile_no_memory(compiler);
+}
+
+static uint64_t
+context_bits(const uint32_t *contexts, uint32_t count)
+{
+	uint64_t	bits = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bits |= UINT64_C(1) << contexts[i];
+	return bits;
+}
+
+static uint32_t
+text(MdrCompiler *compiler, const char *string)
+{
+	return mdr_compile_string(compiler, string, strlen(string));
+}
+
+/* The rules' records; how many terms each has is counted later. */
+static MdrStatus
+lay_rules(MdrCompiler *compiler)
+{
+	const MdrPolicy *policy = compiler->policy;
+
+	compiler->rules = mdr_alloc_array(compiler->scratch, policy->nrules + 1, sizeof(MdrImageRule));
+	if (compiler->rules == NULL)
+		return mdr_compile_no_memory(compiler);
+	for (uint32_t i = 0; i < policy->nrules; i++)
+	{
+		const MdrRule *rule = &policy->rules[i];
+
+		compiler->rules[i] = (MdrImageRule) {
+			.unless = context_bits(rule->unless, rule->nunless),
+			.id = text(compiler, rule->id),
+			.language = text(compiler, rule->language),
+			.note = text(compiler, rule->note),
+			.category = rule->category,
+			.weight = rule->weight,
+			.severity = (uint32_t) rule->severity,
+			.within = (uint32_t) rule->within,
+			.ngroups = rule->nall_of,
+			.ordered = rule->ordered,
+			.views = rule->views,
+			.npatterns = rule->patterns.count,
+			.nhits = rule->hits.count,
+			.nmisses = rule->misses.count
+		};
+	}
+	return compiler->strings.failed ? mdr_compile_no_memory(compiler) : MDR_OK;
+}
+
+static MdrImageCategory *
+lay_categories(MdrCompiler *compiler)
+{
+	const MdrPolicy *policy = compiler->policy;
+	MdrImageCategory *categories = mdr_alloc_array(compiler->scratch, policy->ncategories, sizeof(MdrImageCategory));
+
+	for (uint32_t i = 0; categories != NULL && i < policy->ncategories; i++)
+	{
+		const MdrCategory *from = &policy->categories[i];
+		MdrImageCategory *to = &categories[i];
+
+		*to = (MdrImageCategory) {.id = text(compiler, from->id), .clause_en = text(compiler, from->clause_en),
+			.clause_zh = text(compiler, from->clause_zh), .flag_at = from->flag_at, .act_at = from->act_at,
+			.strike = from->strike, .suspend_from = from->suspend_from, .evidence = from->evidence};
+		for (int s = 0; s <= MDR_MAX_SEVERITY; s++)
+			to->actions[s] = from->actions[s];
+	}
+	return categories;
+}
+
+static MdrImageContext *
+lay_contexts(MdrCompiler *compiler)
+{
+	const MdrPolicy *policy = compiler->policy;
+	MdrImageContext *contexts = mdr_alloc_array(compiler->scratch, policy->ncontexts + 1, sizeof(MdrImageContext));
+
+	for (uint32_t i = 0; contexts != NULL && i < policy->ncontexts; i++)
+		contexts[i] = (MdrImageContext) {text(compiler, policy->contexts[i].id), (uint32_t) policy->contexts[i].within,
+			policy->contexts[i].factor};
+	return contexts;
+}
+
+/* One section: where its bytes are until they are copied. */
+typedef struct Piece
+{
+	const void *bytes;
+	size_t		record;
+	size_t		count;
+} Piece;
+
+static void
+gather(const MdrCompiler *compiler, Piece *pieces)
+{
+	for (int s = 0; s < MDR_NSPELLINGS; s++)
+	{
+		pieces[MDR_ALWAYS + s] = (Piece) {compiler->always[s], sizeof(uint32_t), compiler->always_counts[s]};
+		pieces[MDR_PATTERN_DATABASES + s] = (Piece) {compiler->pattern_databases[s].bytes, 1,
+			compiler->pattern_databases[s].length};
+	}
+	for (int v = 0; v < MDR_NVIEWS; v++)
+	{
+		pieces[MDR_LITERALS + v] = (Piece) {compiler->literals[v], sizeof(MdrImageLiteral), compiler->literal_counts[v]};
+		pieces[MDR_USES + v] = (Piece) {compiler->unique_uses[v], sizeof(MdrImageUse), compiler->unique_counts[v]};
+		pieces[MDR_LITERAL_DATABASES + v] = (Piece) {compiler->literal_databases[v].bytes, 1,
+			compiler->literal_databases[v].length};
+	}
+	pieces[MDR_RULES] = (Piece) {compiler->rules, sizeof(MdrImageRule), compiler->policy->nrules};
+	pieces[MDR_PATTERNS] = (Piece) {compiler->patterns, sizeof(MdrImagePattern), compiler->npatterns};
+}
+
+static MdrStatus
+lay_image(MdrCompiler *compiler, MdrArena *arena, char **image, size_t *length)
+{
+	const MdrPolicy *policy = compiler->policy;
+	Piece		pieces[MDR_NSECTIONS] = {0};
+	MdrImageHeader header = {.max_bytes = policy->max_bytes, .on_unknown = policy->on_unknown, .views = policy->views,
+		.ladder = policy->ladder, .name = text(compiler, policy->name)};
+	size_t		size = (sizeof(header) + 15) & ~(size_t) 15;
+
+	gather(compiler, pieces);
+	pieces[MDR_CATEGORIES] = (Piece) {lay_categories(compiler), sizeof(MdrImageCategory), policy->ncategories};
+	pieces[MDR_CONTEXTS] = (Piece) {lay_contexts(compiler), sizeof(MdrImageContext), policy->ncontexts};
+	pieces[MDR_STRINGS] = (Piece) {compiler->strings.bytes, 1, compiler->strings.length};
+	if (compiler->strings.failed || pieces[MDR_CATEGORIES].bytes == NULL || pieces[MDR_CONTEXTS].bytes == NULL)
+		return mdr_compile_no_memory(compiler);
+	for (int s = 0; s < MDR_NSECTIONS; s++)
+	{
+		header.sections[s] = (MdrSectionEntry) {size, pieces[s].count};
+		size += (pieces[s].record * pieces[s].count + 15) & ~(size_t) 15;
+	}
+	mdr_image_versions(&header);
+	header.length = size;
+	*image = mdr_alloc(arena, size);
+	if (*image == NULL)
+		return mdr_compile_no_memory(compiler);
+	*length = size;
+	memcpy(*image, &header, sizeof(header));
+	for (int s = 0; s < MDR_NSECTIONS; s++)
+		if (pieces[s].count > 0)
+			memcpy(*image + header.sections[s].offset, pieces[s].bytes, pieces[s].record * pieces[s].count);
+	header.checksum = mdr_image_checksum(*image, size);
+	memcpy(*image, &header, sizeof(header));
+	return MDR_OK;
+}
+
+MdrStatus
+mdr_compile(MdrArena *arena, const MdrPolicy *policy, char **image, size_t *length, MdrError *error)
+{
+	MdrCompiler compiler = {.policy = policy, .error = error};
+	MdrStatus	status;
+
+	*image = NULL;
+	*length = 0;
+	compiler.scratch = mdr_arena_create(0);
+	if (compiler.scratch == NULL)
+		return mdr_compile_no_memory(&compiler);
+	compiler.strings.arena = compiler.scratch;
+	mdr_buffer_byte(&compiler.strings, '\0');	/* offset 0 is the empty string */
+	status = compiler.strings.failed ? mdr_compile_no_memory(&compiler) : lay_rules(&compiler);
+	if (status == MDR_OK)
+		status = mdr_compile_terms(&compiler);
+	if (status == MDR_OK)
+		status = mdr_compile_patterns(&compiler);
+	if (status == MDR_OK)
+		status = lay_image(&compiler, arena, image, length);
+	mdr_arena_destroy(compiler.scratch);
+	return status;
+}

@@ -1,0 +1,91 @@
+/*
+ * match_compile.h
+ *		What the files that compile a policy share.  Private to the stage.
+ */
+#ifndef MDR_MATCH_COMPILE_H
+#define MDR_MATCH_COMPILE_H
+
+#include "match/match_image.h"
+
+/* Bounds on what a policy may come to. */
+#define MDR_MAX_TERMS 20000		/* of one rule, after lists were expanded */
+#define MDR_MAX_LITERALS 1000000	/* of a policy, in all views */
+#define MDR_MAX_PATTERNS 50000	/* of a policy */
+#define MDR_MAX_ALWAYS 32		/* patterns that no prefilter covers */
+#define MDR_MAX_COMPILED 262144 /* bytes of one pattern as PCRE2 compiles it, and of its machine code */
+#define MDR_MAX_REPEAT 250		/* upper bound of a repeat in a pattern */
+#define MDR_STAR_REPEAT 20		/* letters that a list word's * stands for in a pattern, or inside a term */
+
+/* Bytes that grow. */
+typedef struct MdrBuffer
+{
+	MdrArena   *arena;
+	char	   *bytes;
+	size_t		length;
+	size_t		capacity;
+	bool		failed;			/* out of memory; further appends do nothing */
+} MdrBuffer;
+
+extern void mdr_buffer_append(MdrBuffer *buffer, const void *bytes, size_t length);
+extern void mdr_buffer_byte(MdrBuffer *buffer, char byte);
+
+/* A literal to look for and one use of it, before equal literals are put together. */
+typedef struct MdrTermUse
+{
+	const char *literal;
+	uint32_t	length;
+	MdrImageUse use;
+} MdrTermUse;
+
+typedef struct MdrTermUses
+{
+	MdrTermUse *items;
+	uint32_t	count;
+	uint32_t	capacity;
+} MdrTermUses;
+
+typedef struct MdrDatabase
+{
+	char	   *bytes;			/* serialised */
+	size_t		length;
+} MdrDatabase;
+
+typedef struct MdrCompiler
+{
+	const MdrPolicy *policy;
+	MdrArena   *scratch;		/* gone when the compile is over */
+	MdrError   *error;
+	MdrBuffer	strings;
+	MdrTermUses uses[MDR_NVIEWS];
+	uint32_t	nliterals;		/* sum of uses[].count */
+	MdrImageRule *rules;
+	MdrImagePattern *patterns;
+	uint32_t	npatterns;
+	const MdrPlace **pattern_places;
+	MdrImageLiteral *literals[MDR_NVIEWS];
+	uint32_t	literal_counts[MDR_NVIEWS];
+	MdrImageUse *unique_uses[MDR_NVIEWS];
+	uint32_t	unique_counts[MDR_NVIEWS];
+	uint32_t   *always[MDR_NSPELLINGS];
+	uint32_t	always_counts[MDR_NSPELLINGS];
+	MdrDatabase literal_databases[MDR_NVIEWS];
+	MdrDatabase pattern_databases[MDR_NSPELLINGS];
+} MdrCompiler;
+
+extern MdrStatus mdr_compile_no_memory(MdrCompiler *compiler);
+extern MdrStatus mdr_compile_refuse(MdrCompiler *compiler, MdrPlace place, const char *rule, const char *format,...)
+			__attribute__((format(printf, 4, 5)));
+/* Adds a string; its offset, or UINT32_MAX when out of memory. */
+extern uint32_t mdr_compile_string(MdrCompiler *compiler, const char *bytes, size_t length);
+/* Serialises and frees a Vectorscan database. */
+extern MdrStatus mdr_compile_serialize(MdrCompiler *compiler, void *database, MdrDatabase *out);
+
+/* match_terms.c: terms with lists -> literals and their uses; the literal databases */
+extern MdrStatus mdr_compile_terms(MdrCompiler *compiler);
+/* match_patterns.c: patterns -> two spellings in PCRE2, refused when dangerous; the prefilter databases */
+extern MdrStatus mdr_compile_patterns(MdrCompiler *compiler);
+/* match_spelling.c: one pattern as it is to be compiled.  view: plain or leet. */
+extern MdrStatus mdr_compile_spelling(MdrCompiler *compiler, const char *pattern, MdrPlace place, const char *rule, MdrView view,
+									  MdrBuffer *out);
+
+#endif							/* MDR_MATCH_COMPILE_H */

@@ -1,0 +1,279 @@
+/*
+ * match_confirm.c
+ *		What Vectorscan reported -> spans: terms by word boundary and segmentation, patterns by PCRE2.
+ *
+ * In views other than the plain one a match counts only where the view changed something, so that a view adds nothing to
+ * ordinary text.  PCRE2's match limit holds for one start position; so it is given few of them at a time, and the caller's
+ * interrupt is asked in between.  Whatever PCRE2 says other than "match" and "no match" makes the content unknown.
+ *
+ * Input: hits of a window.  Output: its spans.  Locks: none.  Memory: the engine's scratch arena; compiled patterns stay with the
+ * engine.  On error: a status, spans made so far stay.
+ */
+#include "match/match_engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STARTS 512				/* start positions that PCRE2 tries in one call */
+#define MAX_GAP 24				/* characters that a gap in a term stands for at most */
+
+/* One literal hit: what of it is the same for all uses, worked out when first asked. */
+typedef struct Place
+{
+	const MdrText *text;
+	uint32_t	start;
+	uint32_t	end;
+	int			changed;		/* -1 = not known yet */
+	int			left;
+	int			right;
+	int			whole;
+} Place;
+
+/* The plain view's position for a position in the window as given: the first whose character reaches beyond it. */
+static uint32_t
+plain_position(const MdrText *plain, uint32_t given, bool end)
+{
+	uint32_t	low = 0,
+				high = plain->length;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+		uint32_t	from,
+					to;
+
+		mdr_text_span(plain, middle, middle + 1, &from, &to);
+		if (end ? from < given : to <= given)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better. */
+static MdrStatus
+add_match(MdrWindow *window, MdrSpans *spans, MdrView view, uint32_t start, uint32_t end, uint32_t owner, uint32_t group)
+{
+	const MdrText *text = &window->text[view];
+	MdrSpan		span = {.owner = owner, .group = group, .view = view, .start = start, .end = end};
+
+	mdr_text_span(text, start, end, &span.given_start, &span.given_end);
+	if ((!window->first && span.given_start < MDR_MARGIN)
+		|| (!window->last && span.given_start >= window->length - MDR_MARGIN))
+		return MDR_OK;
+	if (view != MDR_VIEW_PLAIN)
+	{
+		span.start = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_start, false);
+		span.end = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_end, true);
+	}
+	return mdr_add_span(window, spans, span);
+}
+
+static MdrSpans *
+spans_of(MdrWindow *window, MdrUseKind kind)
+{
+	switch (kind)
+	{
+		case MDR_USE_TERM:
+			return &window->found;
+		case MDR_USE_MEMBER:
+			return &window->members;
+		case MDR_USE_CONTEXT:
+			return &window->signs;
+		case MDR_USE_ALLOW:
+			break;
+	}
+	return &window->allowed;
+}
+
+static uint32_t
+next_character(const MdrText *text, uint32_t position)
+{
+	do
+		position++;
+	while (position < text->length && ((unsigned char) text->bytes[position] & 0xC0) == 0x80);
+	return position;
+}
+
+/* Follows a tail from position: gap, part, gap, part ...  The end of the last part, or 0 when it does not follow. */
+static uint32_t
+follow(const MdrText *text, uint32_t position, const char *tail)
+{
+	while (*tail == MDR_GAP)
+	{
+		const char *part = ++tail;
+		size_t		length = strcspn(part, "\001");
+		uint32_t	start = position;
+
+		for (int i = 0;; i++)
+		{
+			if (text->length - position >= length && memcmp(text->bytes + position, part, length) == 0)
+				break;
+			if (i == MAX_GAP || position >= text->length || (position > start && mdr_text_boundary(text, position)))
+				return 0;
+			position = next_character(text, position);
+		}
+		position += (uint32_t) length;
+		tail += length;
+	}
+	return position;
+}
+
+static bool
+known(int *memory, bool (*ask) (const MdrText *text, uint32_t position), const MdrText *text, uint32_t position)
+{
+	if (*memory < 0)
+		*memory = ask(text, position);
+	return *memory != 0;
+}
+
+/* Whether a use of the literal at this place counts; *end becomes its end. */
+static bool
+use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32_t *end)
+{
+	const MdrText *text = place->text;
+
+	*end = place->end;
+	if ((use->flags & MDR_LEFT) && !known(&place->left, mdr_text_boundary, text, place->start))
+		return false;
+	if (use->tail != 0)
+	{
+		*end = follow(text, place->end, window->engine->strings + use->tail);
+		if (*end == 0 || ((use->flags & MDR_RIGHT) && !mdr_text_boundary(text, *end)))
+			return false;
+		return mdr_text_changed(text, place->start, *end)
+			&& (!(use->flags & MDR_WHOLE) || mdr_text_whole_words(text, place->start, *end));
+	}
+	if ((use->flags & MDR_RIGHT) && !known(&place->right, mdr_text_boundary, text, place->end))
+		return false;
+	if (place->changed < 0)
+		place->changed = mdr_text_changed(text, place->start, place->end);
+	if (!place->changed)
+		return false;
+	if ((use->flags & MDR_WHOLE) && place->whole < 0)
+		place->whole = mdr_text_whole_words(text, place->start, place->end);
+	return !(use->flags & MDR_WHOLE) || place->whole;
+}
+
+MdrStatus
+mdr_confirm_literals(MdrWindow *window, MdrView view)
+{
+	const MdrEngine *engine = window->engine;
+	const MdrHits *hits = &window->literals[view];
+	uint64_t	steps = 0;
+
+	for (uint32_t i = 0; i < hits->count; i++)
+	{
+		const MdrImageLiteral *literal = &engine->literals[view][hits->items[i].id];
+		Place		place = {&window->text[view], hits->items[i].end - literal->length, hits->items[i].end, -1, -1, -1, -1};
+
+		for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
+		{
+			const MdrImageUse *use = &engine->uses[view][u];
+			uint32_t	end;
+			MdrStatus	status;
+
+			if (++steps % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
+				return MDR_INTERRUPTED;
+			if (!use_counts(window, &place, use, &end))
+				continue;
+			status = add_match(window, spans_of(window, use->kind), view, place.start, end, use->owner, use->group);
+			if (status != MDR_OK)
+				return status;
+		}
+	}
+	return MDR_OK;
+}
+
+/* The pattern's code in a spelling, compiled on its first candidate. */
+static MdrStatus
+code_of(MdrWindow *window, uint32_t id, int spelling, pcre2_code **code)
+{
+	MdrEngine  *engine = window->engine;
+	int			number;
+	PCRE2_SIZE	offset;
+
+	*code = engine->codes[spelling][id];
+	if (*code != NULL)
+		return MDR_OK;
+	*code = mdr_pcre_compile(&engine->pcre, engine->strings + engine->patterns[id].text[spelling], &number, &offset);
+	if (*code == NULL)
+	{
+		window->scan->unknown = "a compiled policy's pattern could not be compiled again";
+		return number == PCRE2_ERROR_HEAP_FAILED ? MDR_NO_MEMORY : MDR_BROKEN;
+	}
+	engine->codes[spelling][id] = *code;
+	return MDR_OK;
+}
+
+static MdrStatus
+match_failed(MdrWindow *window, int result)
+{
+	switch (result)
+	{
+		case PCRE2_ERROR_MATCHLIMIT:
+			return mdr_unknown(window, "a pattern reached its match limit");
+		case PCRE2_ERROR_HEAPLIMIT:
+		case PCRE2_ERROR_DEPTHLIMIT:
+		case PCRE2_ERROR_JIT_STACKLIMIT:
+			return mdr_unknown(window, "a pattern reached its memory limit");
+		case PCRE2_ERROR_NOMEMORY:
+			return MDR_NO_MEMORY;
+		default:
+			return mdr_unknown(window, "a pattern could not be matched");
+	}
+}
+
+/* All matches of one candidate in the view's whole window. */
+static MdrStatus
+confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
+{
+	MdrPcre    *pcre = &window->engine->pcre;
+	const MdrText *text = &window->text[view];
+	const MdrImagePattern *pattern = &window->engine->patterns[id];
+	uint32_t	start = 0;
+	pcre2_code *code;
+	MdrStatus	status = code_of(window, id, MDR_SPELLING(view), &code);
+
+	while (status == MDR_OK && start < text->length)
+	{
+		const PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(pcre->data);
+		uint32_t	last = text->length - start > STARTS ? start + STARTS : text->length;
+		int			result;
+
+		pcre2_set_offset_limit(pcre->match, last);
+		result = pcre2_match(code, (PCRE2_SPTR) text->bytes, text->length, start, PCRE2_NO_UTF_CHECK, pcre->data, pcre->match);
+		if (result == PCRE2_ERROR_NOMATCH)
+			start = last < text->length ? next_character(text, last) : last;
+		else if (result < 0)
+			return match_failed(window, result);
+		else
+		{
+			uint32_t	from = (uint32_t) bounds[0],
+						to = (uint32_t) bounds[1];
+
+			if (to > from && mdr_text_changed(text, from, to))
+				status = add_match(window, spans_of(window, pattern->kind), view, from, to, pattern->owner, 0);
+			start = to > start ? to : next_character(text, start);
+		}
+		if (mdr_interrupted(window))
+			return MDR_INTERRUPTED;
+	}
+	return status;
+}
+
+MdrStatus
+mdr_confirm_patterns(MdrWindow *window, MdrView view)
+{
+	const MdrHits *candidates = &window->candidates[view];
+
+	for (uint32_t i = 0; i < candidates->count; i++)
+	{
+		MdrStatus	status = confirm_pattern(window, view, candidates->items[i].id);
+
+		if (status != MDR_OK)
+			return status;
+	}
+	return MDR_OK;
+}

@@ -1,0 +1,235 @@
+/*
+ * match_engine.c
+ *		Opens a compiled policy for scanning in this process, and answers what is asked of it.
+ *
+ * Input: an image's bytes, which need not stay.  Output: an engine.  Locks: none.  Memory: the engine owns everything it holds:
+ * two arenas, Vectorscan's databases and scratch, PCRE2's codes.  On error nothing is left behind.
+ */
+#include "match/match_engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const void *
+section(const MdrEngine *engine, int index)
+{
+	return (const char *) engine->header + engine->header->sections[index].offset;
+}
+
+static uint32_t
+count_of(const MdrEngine *engine, int index)
+{
+	return (uint32_t) engine->header->sections[index].count;
+}
+
+/* Points the engine at the tables of its own copy of the image. */
+static void
+point(MdrEngine *engine)
+{
+	engine->strings = section(engine, MDR_STRINGS);
+	engine->categories = section(engine, MDR_CATEGORIES);
+	engine->contexts = section(engine, MDR_CONTEXTS);
+	engine->rules = section(engine, MDR_RULES);
+	engine->patterns = section(engine, MDR_PATTERNS);
+	engine->ncategories = count_of(engine, MDR_CATEGORIES);
+	engine->ncontexts = count_of(engine, MDR_CONTEXTS);
+	engine->nrules = count_of(engine, MDR_RULES);
+	engine->npatterns = count_of(engine, MDR_PATTERNS);
+	for (int s = 0; s < MDR_NSPELLINGS; s++)
+	{
+		engine->always[s] = section(engine, MDR_ALWAYS + s);
+		engine->nalways[s] = count_of(engine, MDR_ALWAYS + s);
+	}
+	for (int v = 0; v < MDR_NVIEWS; v++)
+	{
+		engine->literals[v] = section(engine, MDR_LITERALS + v);
+		engine->uses[v] = section(engine, MDR_USES + v);
+		engine->nliterals[v] = count_of(engine, MDR_LITERALS + v);
+	}
+	for (uint32_t c = 0; c < engine->ncontexts; c++)
+		if (engine->contexts[c].within == 0)
+			engine->anywhere |= UINT64_C(1) << c;
+}
+
+static MdrStatus
+open_database(MdrEngine *engine, const char *image, int index, hs_database_t **database, MdrError *error)
+{
+	const MdrSectionEntry *entry = &((const MdrImageHeader *) image)->sections[index];
+	hs_error_t	result;
+
+	if (entry->count == 0)
+		return MDR_OK;
+	result = hs_deserialize_database(image + entry->offset, entry->count, database);
+	if (result == HS_SUCCESS)
+		result = hs_alloc_scratch(*database, &engine->hs_scratch);
+	if (result == HS_NOMEM)
+		return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+	if (result != HS_SUCCESS)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged (Vectorscan says %d)", result);
+	return MDR_OK;
+}
+
+static MdrStatus
+open_databases(MdrEngine *engine, const char *image, MdrError *error)
+{
+	MdrStatus	status = MDR_OK;
+
+	for (int v = 0; status == MDR_OK && v < MDR_NVIEWS; v++)
+		status = open_database(engine, image, MDR_LITERAL_DATABASES + v, &engine->literal_databases[v], error);
+	for (int s = 0; status == MDR_OK && s < MDR_NSPELLINGS; s++)
+		status = open_database(engine, image, MDR_PATTERN_DATABASES + s, &engine->pattern_databases[s], error);
+	return status;
+}
+
+/* Copies the tables, which come before the databases, into the engine's arena. */
+static MdrStatus
+keep_tables(MdrEngine *engine, const char *image, MdrError *error)
+{
+	size_t		size = ((const MdrImageHeader *) image)->sections[MDR_LITERAL_DATABASES].offset;
+	char	   *tables = mdr_alloc(engine->arena, size);
+
+	if (tables != NULL)
+	{
+		memcpy(tables, image, size);
+		engine->header = (const MdrImageHeader *) tables;
+		point(engine);
+		for (int s = 0; s < MDR_NSPELLINGS; s++)
+		{
+			engine->codes[s] = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(pcre2_code *));
+			if (engine->codes[s] == NULL)
+				return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+		}
+		if (mdr_pcre_open(&engine->pcre))
+			return MDR_OK;
+	}
+	return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+}
+
+MdrStatus
+mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *error)
+{
+	/* The caller's bytes may lie at any address; a copy makes them fit to be read as records. */
+	char	   *aligned = malloc(length + 1);
+	MdrEngine  *opened = calloc(1, sizeof(MdrEngine));
+	MdrStatus	status;
+
+	*engine = NULL;
+	if (opened != NULL)
+	{
+		opened->arena = mdr_arena_create(0);
+		opened->scratch = mdr_arena_create(0);
+	}
+	if (aligned == NULL || opened == NULL || opened->arena == NULL || opened->scratch == NULL)
+		status = mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+	else
+	{
+		memcpy(aligned, image, length);
+		status = mdr_image_check(aligned, length, error);
+		if (status == MDR_OK)
+			status = keep_tables(opened, aligned, error);
+		if (status == MDR_OK)
+			status = open_databases(opened, aligned, error);
+	}
+	free(aligned);
+	if (status == MDR_OK)
+		*engine = opened;
+	else
+		mdr_engine_close(opened);
+	return status;
+}
+
+void
+mdr_engine_close(MdrEngine *engine)
+{
+	if (engine == NULL)
+		return;
+	for (int s = 0; s < MDR_NSPELLINGS; s++)
+	{
+		for (uint32_t i = 0; engine->codes[s] != NULL && i < engine->npatterns; i++)
+			pcre2_code_free(engine->codes[s][i]);
+		hs_free_database(engine->pattern_databases[s]);
+	}
+	for (int v = 0; v < MDR_NVIEWS; v++)
+		hs_free_database(engine->literal_databases[v]);
+	hs_free_scratch(engine->hs_scratch);
+	mdr_pcre_close(&engine->pcre);
+	mdr_arena_destroy(engine->scratch);
+	mdr_arena_destroy(engine->arena);
+	free(engine);
+}
+
+const char *
+mdr_engine_policy(const MdrEngine *engine)
+{
+	return engine->strings + engine->header->name;
+}
+
+uint32_t
+mdr_engine_ncategories(const MdrEngine *engine)
+{
+	return engine->ncategories;
+}
+
+void
+mdr_engine_category(const MdrEngine *engine, uint32_t index, MdrEngineCategory *category)
+{
+	const MdrImageCategory *from = &engine->categories[index];
+
+	category->id = engine->strings + from->id;
+	category->clause_en = engine->strings + from->clause_en;
+	category->clause_zh = engine->strings + from->clause_zh;
+	category->flag_at = from->flag_at;
+	category->act_at = from->act_at;
+	for (int s = 0; s <= MDR_MAX_SEVERITY; s++)
+		category->actions[s] = (MdrAction) from->actions[s];
+	category->strike = from->strike != 0;
+	category->suspend_from = from->suspend_from;
+	category->evidence = (MdrEvidence) from->evidence;
+}
+
+uint32_t
+mdr_engine_nrules(const MdrEngine *engine)
+{
+	return engine->nrules;
+}
+
+void
+mdr_engine_rule(const MdrEngine *engine, uint32_t index, MdrEngineRule *rule)
+{
+	const MdrImageRule *from = &engine->rules[index];
+
+	rule->id = engine->strings + from->id;
+	rule->language = engine->strings + from->language;
+	rule->note = engine->strings + from->note;
+	rule->category = from->category;
+	rule->weight = from->weight;
+	rule->severity = (int) from->severity;
+	rule->nterms = from->nterms;
+	rule->npatterns = from->npatterns;
+	rule->nhits = from->nhits;
+	rule->nmisses = from->nmisses;
+}
+
+void
+mdr_engine_ladder(const MdrEngine *engine, MdrLadder *ladder)
+{
+	*ladder = engine->header->ladder;
+}
+
+int64_t
+mdr_engine_max_bytes(const MdrEngine *engine)
+{
+	return engine->header->max_bytes;
+}
+
+MdrAction
+mdr_engine_on_unknown(const MdrEngine *engine)
+{
+	return (MdrAction) engine->header->on_unknown;
+}
+
+const char *
+mdr_engine_context(const MdrEngine *engine, int index)
+{
+	return index >= 0 && index < (int) engine->ncontexts ? engine->strings + engine->contexts[index].id : NULL;
+}

@@ -1,0 +1,144 @@
+/*
+ * match_engine.h
+ *		An opened image, and one window of content on its way through it.  Private to the stage.
+ */
+#ifndef MDR_MATCH_ENGINE_H
+#define MDR_MATCH_ENGINE_H
+
+#include "match/match_image.h"
+#include "match/match_pcre.h"
+
+#include <hs.h>
+
+/* How content is cut, in bytes as given. */
+#define MDR_WINDOW 65536
+#define MDR_OVERLAP 4096		/* what a window shares with the one before it */
+#define MDR_MARGIN 256			/* hits this close to a cut are left to the window that sees both sides of it */
+
+/* Bounds on one window; beyond them the content is unknown. */
+#define MDR_MAX_HITS 65536		/* literals, in one view */
+#define MDR_MAX_SPANS 131072	/* spans of one kind, in all views */
+
+#define MDR_DEFAULT_FINDINGS 1000
+
+struct MdrEngine
+{
+	MdrArena   *arena;			/* holds the image's tables */
+	MdrArena   *scratch;		/* one window's memory, reset for each */
+	const MdrImageHeader *header;
+	const char *strings;
+	const MdrImageCategory *categories;
+	const MdrImageContext *contexts;
+	const MdrImageRule *rules;
+	const MdrImagePattern *patterns;
+	const uint32_t *always[MDR_NSPELLINGS];
+	const MdrImageLiteral *literals[MDR_NVIEWS];
+	const MdrImageUse *uses[MDR_NVIEWS];
+	uint32_t	ncategories;
+	uint32_t	ncontexts;
+	uint32_t	nrules;
+	uint32_t	npatterns;
+	uint32_t	nalways[MDR_NSPELLINGS];
+	uint32_t	nliterals[MDR_NVIEWS];
+	uint64_t	anywhere;		/* contexts with within 0, as bits */
+
+	hs_database_t *literal_databases[MDR_NVIEWS];
+	hs_database_t *pattern_databases[MDR_NSPELLINGS];
+	hs_scratch_t *hs_scratch;
+	MdrPcre		pcre;
+	pcre2_code **codes[MDR_NSPELLINGS]; /* compiled when first needed */
+};
+
+/* A confirmed match.  Positions are bytes: of the window's plain view, and of the window as given. */
+typedef struct MdrSpan
+{
+	uint32_t	owner;			/* rule or context */
+	uint8_t		group;
+	uint8_t		view;
+	uint32_t	start;
+	uint32_t	end;
+	uint32_t	given_start;
+	uint32_t	given_end;
+} MdrSpan;
+
+typedef struct MdrSpans
+{
+	MdrSpan    *items;
+	uint32_t	count;
+	uint32_t	capacity;
+} MdrSpans;
+
+/* What Vectorscan reported: a literal or a pattern, and where it ended. */
+typedef struct MdrHit
+{
+	uint32_t	id;
+	uint32_t	end;
+} MdrHit;
+
+typedef struct MdrHits
+{
+	MdrHit	   *items;
+	uint32_t	count;
+	uint32_t	capacity;
+} MdrHits;
+
+/* One window of content. */
+typedef struct MdrWindow
+{
+	MdrEngine  *engine;
+	MdrScan    *scan;
+	MdrArena   *arena;			/* of the scan's findings */
+	uint32_t	offset;			/* of the window in the content as given */
+	uint32_t	length;			/* as given */
+	bool		first;
+	bool		last;
+	uint32_t	views;			/* bits: those that were made */
+	MdrText		text[MDR_NVIEWS];
+	MdrHits		literals[MDR_NVIEWS];
+	MdrHits		candidates[MDR_NVIEWS];
+	uint32_t	kinds;			/* bits of MdrUseKind that were hit at all */
+	MdrSpans	found;			/* of terms and patterns, and then of all_of */
+	MdrSpans	members;		/* of all_of groups */
+	MdrSpans	signs;			/* of contexts */
+	MdrSpans	allowed;
+	const uint32_t *characters; /* before each block of 64 bytes of the plain view; made when needed */
+	uint64_t	seen;			/* contexts that were seen in any window so far, as bits */
+
+	/* findings of all windows so far, in arena */
+	MdrFinding *findings;
+	uint32_t	nfindings;
+	uint32_t	capacity;
+	bool		cut;			/* some were dropped */
+} MdrWindow;
+
+#define MDR_INTERRUPT_EVERY 1024	/* steps of a loop between two looks at the interrupt */
+
+static inline bool
+mdr_interrupted(const MdrWindow *window)
+{
+	return window->scan->interrupted != NULL && window->scan->interrupted(window->scan->interrupted_context);
+}
+
+static inline MdrStatus
+mdr_unknown(MdrWindow *window, const char *reason)
+{
+	window->scan->unknown = reason;
+	return MDR_UNKNOWN;
+}
+
+/* match_scan.c */
+extern MdrStatus mdr_add_span(MdrWindow *window, MdrSpans *spans, MdrSpan span);
+
+/* match_confirm.c: literal hits -> spans by kind; pattern candidates -> spans */
+extern MdrStatus mdr_confirm_literals(MdrWindow *window, MdrView view);
+extern MdrStatus mdr_confirm_patterns(MdrWindow *window, MdrView view);
+
+/* match_near.c: spans -> findings: allowed phrases, co-occurrence, contexts */
+extern MdrStatus mdr_settle(MdrWindow *window);
+
+/* match_findings.c */
+extern MdrStatus mdr_add_finding(MdrWindow *window, MdrFinding finding);
+/* Puts repeated findings together, applies contexts that count anywhere, keeps the gravest, and hands them to the scan. */
+extern MdrStatus mdr_finish_findings(MdrWindow *window);
+
+#endif							/* MDR_MATCH_ENGINE_H */

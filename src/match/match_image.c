@@ -1,0 +1,231 @@
+/*
+ * match_image.c
+ *		Says whether a compiled policy may be opened here: made by these libraries for this processor, and whole.
+ *
+ * An image comes from a table, so what damages it is a disk or a careless hand; the checksum finds that.  Every offset, count
+ * and index is checked none the less, so that nothing read from an image can lead outside of it.
+ *
+ * Input: bytes of the caller.  Output: a status.  Locks and memory: none.  On error: MDR_INVALID with the reason.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include "match/match_image.h"
+
+#include <hs.h>
+#include <pcre2.h>
+#include <string.h>
+
+/*
+ * A 64-bit checksum by eight bytes at a time: multiply and rotate, mixed at the end (after MurmurHash3's finaliser, public
+ * domain).  It has to find damage, not malice.
+ */
+uint64_t
+mdr_image_checksum(const char *image, size_t length)
+{
+	const size_t hole = offsetof(MdrImageHeader, checksum);
+	uint64_t	sum = UINT64_C(0x9E3779B97F4A7C15) ^ length;
+
+	for (size_t i = 0; i < length; i += 8)
+	{
+		uint64_t	word = 0;
+
+		if (i != hole)
+			memcpy(&word, image + i, length - i < 8 ? length - i : 8);
+		sum = (sum ^ word) * UINT64_C(0xFF51AFD7ED558CCD);
+		sum = sum << 29 | sum >> 35;
+	}
+	sum ^= sum >> 33;
+	sum *= UINT64_C(0xC4CEB9FE1A85EC53);
+	return sum ^ sum >> 33;
+}
+
+_Static_assert(offsetof(MdrImageHeader, checksum) % 8 == 0, "the checksum skips one aligned word");
+
+void
+mdr_image_versions(MdrImageHeader *header)
+{
+	hs_platform_info_t platform = {0};
+	char		pcre2[64] = "";
+
+	memcpy(header->magic, MDR_IMAGE_MAGIC, sizeof(header->magic));
+	header->format = MDR_IMAGE_FORMAT;
+	header->fold_version = mdr_text_fold_version();
+	strncpy(header->hs_version, hs_version(), sizeof(header->hs_version) - 1);
+	pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
+	strncpy(header->pcre2_version, pcre2, sizeof(header->pcre2_version) - 1);
+	if (hs_populate_platform(&platform) == HS_SUCCESS)
+	{
+		header->cpu_features = platform.cpu_features;
+		header->cpu_tune = platform.tune;
+	}
+}
+
+static const size_t record_sizes[MDR_NSECTIONS] = {
+	[MDR_STRINGS] = 1,
+	[MDR_CATEGORIES] = sizeof(MdrImageCategory),
+	[MDR_CONTEXTS] = sizeof(MdrImageContext),
+	[MDR_RULES] = sizeof(MdrImageRule),
+	[MDR_PATTERNS] = sizeof(MdrImagePattern),
+	[MDR_ALWAYS ... MDR_ALWAYS + MDR_NSPELLINGS - 1] = sizeof(uint32_t),
+	[MDR_LITERALS ... MDR_LITERALS + MDR_NVIEWS - 1] = sizeof(MdrImageLiteral),
+	[MDR_USES ... MDR_USES + MDR_NVIEWS - 1] = sizeof(MdrImageUse),
+	[MDR_LITERAL_DATABASES ... MDR_NSECTIONS - 1] = 1,
+};
+
+/* Every record of a section, with its own index tests below. */
+typedef struct Checked
+{
+	const MdrImageHeader *header;
+	const char *image;
+	uint64_t	strings;
+} Checked;
+
+static const void *
+section(const Checked *c, int index)
+{
+	return c->image + c->header->sections[index].offset;
+}
+
+static uint64_t
+count_of(const Checked *c, int index)
+{
+	return c->header->sections[index].count;
+}
+
+static bool
+check_categories(const Checked *c)
+{
+	const MdrImageCategory *category = section(c, MDR_CATEGORIES);
+	uint64_t	count = count_of(c, MDR_CATEGORIES);
+
+	if (count == 0 || count > MDR_MAX_CATEGORIES)
+		return false;
+	for (uint64_t i = 0; i < count; i++, category++)
+	{
+		if (category->id >= c->strings || category->clause_en >= c->strings || category->clause_zh >= c->strings
+			|| category->evidence > MDR_EVIDENCE_CONTENT || category->suspend_from < 0
+			|| category->suspend_from > MDR_SUSPEND_NEVER)
+			return false;
+		for (int s = 0; s <= MDR_MAX_SEVERITY; s++)
+			if (category->actions[s] > MDR_REJECT)
+				return false;
+	}
+	return true;
+}
+
+static bool
+check_rules(const Checked *c)
+{
+	const MdrImageContext *context = section(c, MDR_CONTEXTS);
+	const MdrImageRule *rule = section(c, MDR_RULES);
+	uint64_t	ncontexts = count_of(c, MDR_CONTEXTS);
+
+	if (ncontexts > 64)
+		return false;
+	for (uint64_t i = 0; i < ncontexts; i++, context++)
+		if (context->id >= c->strings)
+			return false;
+	for (uint64_t i = 0; i < count_of(c, MDR_RULES); i++, rule++)
+		if (rule->id >= c->strings || rule->language >= c->strings || rule->note >= c->strings
+			|| rule->category >= count_of(c, MDR_CATEGORIES) || rule->severity > MDR_MAX_SEVERITY || rule->ngroups > 8
+			|| (ncontexts < 64 && rule->unless >> ncontexts != 0))
+			return false;
+	return true;
+}
+
+static bool
+check_owner(const Checked *c, uint32_t kind, uint32_t owner)
+{
+	if (kind == MDR_USE_CONTEXT)
+		return owner < count_of(c, MDR_CONTEXTS);
+	return owner < count_of(c, MDR_RULES) || (kind == MDR_USE_ALLOW && owner == MDR_EVERYONE);
+}
+
+static bool
+check_literals(const Checked *c, int view)
+{
+	const MdrImageLiteral *literal = section(c, MDR_LITERALS + view);
+	const MdrImageUse *use = section(c, MDR_USES + view);
+	const MdrImageRule *rules = section(c, MDR_RULES);
+	uint64_t	nuses = count_of(c, MDR_USES + view);
+
+	for (uint64_t i = 0; i < count_of(c, MDR_LITERALS + view); i++, literal++)
+		if (literal->first_use > nuses || literal->nuses > nuses - literal->first_use || literal->length == 0)
+			return false;
+	for (uint64_t i = 0; i < nuses; i++, use++)
+		if (use->kind > MDR_USE_ALLOW || !check_owner(c, use->kind, use->owner) || use->tail >= c->strings
+			|| (use->kind == MDR_USE_MEMBER && use->group >= rules[use->owner].ngroups))
+			return false;
+	return true;
+}
+
+static bool
+check_patterns(const Checked *c)
+{
+	const MdrImagePattern *pattern = section(c, MDR_PATTERNS);
+	uint64_t	count = count_of(c, MDR_PATTERNS);
+
+	for (uint64_t i = 0; i < count; i++, pattern++)
+		if ((pattern->kind != MDR_USE_TERM && pattern->kind != MDR_USE_CONTEXT)
+			|| !check_owner(c, pattern->kind, pattern->owner)
+			|| pattern->text[0] >= c->strings || pattern->text[1] >= c->strings)
+			return false;
+	for (int spelling = 0; spelling < MDR_NSPELLINGS; spelling++)
+	{
+		const uint32_t *always = section(c, MDR_ALWAYS + spelling);
+
+		for (uint64_t i = 0; i < count_of(c, MDR_ALWAYS + spelling); i++)
+			if (always[i] >= count)
+				return false;
+	}
+	return true;
+}
+
+static bool
+check_header(const Checked *c)
+{
+	const MdrImageHeader *header = c->header;
+
+	for (int s = 0; s < MDR_NSECTIONS; s++)
+	{
+		const MdrSectionEntry *entry = &header->sections[s];
+
+		if (entry->offset % 16 != 0 || entry->offset < sizeof(MdrImageHeader) || entry->offset > header->length
+			|| entry->count > (header->length - entry->offset) / record_sizes[s])
+			return false;
+	}
+	return c->strings > 0 && c->image[header->sections[MDR_STRINGS].offset + c->strings - 1] == '\0'
+		&& header->name < c->strings && header->on_unknown <= MDR_REJECT && header->max_bytes > 0
+		&& header->max_bytes < INT64_C(1) << 30 && header->ladder.nfreezes >= 0 && header->ladder.nfreezes <= MDR_MAX_FREEZES;
+}
+
+MdrStatus
+mdr_image_check(const char *image, size_t length, MdrError *error)
+{
+	MdrImageHeader here = {0};
+	MdrImageHeader header;
+	Checked		c = {&header, image, 0};
+
+	if (length < sizeof(header))
+		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is too short");
+	memcpy(&header, image, sizeof(header));
+	mdr_image_versions(&here);
+	if (memcmp(header.magic, here.magic, sizeof(header.magic)) != 0)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "not a compiled policy");
+	if (header.format != here.format || header.fold_version != here.fold_version)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled by another version of moderation");
+	if (memcmp(header.hs_version, here.hs_version, sizeof(here.hs_version)) != 0
+		|| memcmp(header.pcre2_version, here.pcre2_version, sizeof(here.pcre2_version)) != 0)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled with other versions of its libraries");
+	if (header.cpu_features != here.cpu_features || header.cpu_tune != here.cpu_tune)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled for another processor");
+	if (header.length != length || header.checksum != mdr_image_checksum(image, length))
+		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
+	c.strings = header.sections[MDR_STRINGS].count;
+	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c))
+		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
+	for (int view = 0; view < MDR_NVIEWS; view++)
+		if (!check_literals(&c, view))
+			return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
+	return MDR_OK;
+}

@@ -1,0 +1,151 @@
+/*
+ * match_image.h
+ *		How a compiled policy lies in memory: one block, no pointers, every position an offset.  Private to the stage.
+ *
+ * A header, then sections, each 16-byte aligned.  Strings are offsets into MDR_STRINGS and end with a zero byte; offset 0 is
+ * the empty string.  Vectorscan's serialised databases come last, since an engine needs them only while it is opened.
+ */
+#ifndef MDR_MATCH_IMAGE_H
+#define MDR_MATCH_IMAGE_H
+
+#include "match/match.h"
+
+#define MDR_IMAGE_MAGIC "MDRIMAGE"
+#define MDR_IMAGE_FORMAT 1
+
+/* Two spellings of a pattern: as it stands, and with the leet view's letters. */
+#define MDR_NSPELLINGS 2
+#define MDR_SPELLING(view) ((view) == MDR_VIEW_LEET ? 1 : 0)
+
+typedef enum MdrSection
+{
+	MDR_STRINGS,
+	MDR_CATEGORIES,
+	MDR_CONTEXTS,
+	MDR_RULES,
+	MDR_PATTERNS,
+	MDR_ALWAYS,					/* indexes of patterns that no prefilter covers, by spelling */
+	MDR_LITERALS = MDR_ALWAYS + MDR_NSPELLINGS, /* by view */
+	MDR_USES = MDR_LITERALS + MDR_NVIEWS,	/* by view */
+	MDR_LITERAL_DATABASES = MDR_USES + MDR_NVIEWS,	/* by view */
+	MDR_PATTERN_DATABASES = MDR_LITERAL_DATABASES + MDR_NVIEWS, /* by spelling */
+	MDR_NSECTIONS = MDR_PATTERN_DATABASES + MDR_NSPELLINGS
+} MdrSection;
+
+typedef struct MdrSectionEntry
+{
+	uint64_t	offset;			/* from the start of the image */
+	uint64_t	count;			/* of records; bytes for strings and databases */
+} MdrSectionEntry;
+
+typedef struct MdrImageHeader
+{
+	char		magic[8];
+	uint64_t	checksum;		/* of the whole image with this field zero */
+	uint64_t	length;
+	uint32_t	format;
+	uint32_t	fold_version;
+	char		hs_version[48];
+	char		pcre2_version[48];
+	uint64_t	cpu_features;	/* what Vectorscan compiled for */
+	uint32_t	cpu_tune;
+	uint32_t	name;			/* string */
+	int64_t		max_bytes;
+	uint32_t	on_unknown;
+	uint32_t	views;
+	MdrLadder	ladder;
+	MdrSectionEntry sections[MDR_NSECTIONS];
+} MdrImageHeader;
+
+typedef struct MdrImageCategory
+{
+	uint32_t	id;
+	uint32_t	clause_en;
+	uint32_t	clause_zh;
+	float		flag_at;
+	float		act_at;
+	uint32_t	actions[MDR_MAX_SEVERITY + 1];
+	uint32_t	strike;
+	int32_t		suspend_from;
+	uint32_t	evidence;
+} MdrImageCategory;
+
+typedef struct MdrImageContext
+{
+	uint32_t	id;
+	uint32_t	within;
+	float		factor;
+} MdrImageContext;
+
+typedef struct MdrImageRule
+{
+	uint64_t	unless;			/* bit (1 << context) */
+	uint32_t	id;
+	uint32_t	language;
+	uint32_t	note;
+	uint32_t	category;
+	float		weight;
+	uint32_t	severity;
+	uint32_t	within;
+	uint32_t	ngroups;
+	uint32_t	ordered;
+	uint32_t	views;
+	uint32_t	nterms;
+	uint32_t	npatterns;
+	uint32_t	nhits;
+	uint32_t	nmisses;
+} MdrImageRule;
+
+/* What a literal or a pattern is to whom. */
+typedef enum MdrUseKind
+{
+	MDR_USE_TERM,				/* a finding of rule `owner` */
+	MDR_USE_MEMBER,				/* a word of group `group` of rule `owner`'s all_of */
+	MDR_USE_CONTEXT,			/* a sign of context `owner` */
+	MDR_USE_ALLOW				/* a phrase harmless to rule `owner`, or to all when that is MDR_EVERYONE */
+} MdrUseKind;
+
+#define MDR_EVERYONE UINT32_MAX
+#define MDR_SPEAKS ((1u << MDR_USE_TERM) | (1u << MDR_USE_MEMBER))	/* kinds that can lead to a finding */
+
+#define MDR_LEFT 1				/* a word must begin at the left end */
+#define MDR_RIGHT 2				/* a word must end at the right end */
+#define MDR_WHOLE 4				/* may not straddle words of a script without spaces */
+
+/* Bytes to look for, unique in its view.  Its uses are uses[first_use .. first_use + nuses). */
+typedef struct MdrImageLiteral
+{
+	uint32_t	length;
+	uint32_t	first_use;
+	uint32_t	nuses;
+	uint32_t	kinds;			/* bit (1 << MdrUseKind) */
+} MdrImageLiteral;
+
+typedef struct MdrImageUse
+{
+	uint32_t	owner;
+	uint32_t	tail;			/* string: what must follow after the rest of a word; parts end in MDR_GAP */
+	uint8_t		kind;
+	uint8_t		group;
+	uint8_t		flags;
+	uint8_t		unused;
+} MdrImageUse;
+
+/* In a tail: "the rest of a word goes here".  A tail begins with one. */
+#define MDR_GAP '\001'
+
+typedef struct MdrImagePattern
+{
+	uint32_t	owner;
+	uint32_t	kind;			/* MDR_USE_TERM or MDR_USE_CONTEXT */
+	uint32_t	views;			/* in which it is looked for */
+	uint32_t	text[MDR_NSPELLINGS];	/* strings, PCRE2 */
+} MdrImagePattern;
+
+/* match_image.c */
+extern uint64_t mdr_image_checksum(const char *image, size_t length);
+extern void mdr_image_versions(MdrImageHeader *header);
+/* Whether the image was made by these versions and is whole; every offset and index in it may be followed afterwards. */
+extern MdrStatus mdr_image_check(const char *image, size_t length, MdrError *error);
+
+#endif							/* MDR_MATCH_IMAGE_H */

@@ -1,0 +1,393 @@
+/*
+ * match_terms.c
+ *		Terms, all_of words, context signs and allowed phrases -> literals to look for, by view.
+ *
+ * A term's {lists} are expanded (every combination), each result is folded as its view folds content, and equal results are
+ * put together, so that a literal is looked for once however many rules want it.  A "*" at an end drops the word boundary
+ * there.  A "*" that a list brings into the middle of a term becomes a gap: the literal up to it is looked for, and what
+ * must follow after the rest of the word is kept beside the use as its tail.
+ *
+ * Contexts excuse, so they are looked for in the plain view only: a disguised excuse is none.
+ *
+ * Input: the policy's tree.  Output: compiler->uses and the literal databases, in compiler->scratch.  Locks: none.  On error
+ * the MdrError says which term is refused and why.
+ */
+#include "match/match_compile.h"
+
+#include <hs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_REFERENCES 8
+#define MAX_EXPANDED 2000		/* bytes of a term with its lists' words */
+
+/* Whose terms are being compiled. */
+typedef struct Owner
+{
+	MdrUseKind	kind;
+	uint32_t	owner;
+	uint32_t	group;
+	uint32_t	views;
+	const char *rule;
+	uint32_t   *count;			/* terms so far, against MDR_MAX_TERMS */
+} Owner;
+
+/* A term cut at its references: piece, list, piece, list, ..., piece. */
+typedef struct Template
+{
+	const char *pieces[MAX_REFERENCES + 1];
+	size_t		lengths[MAX_REFERENCES + 1];
+	const MdrWordList *lists[MAX_REFERENCES];
+	uint32_t	nlists;
+	uint64_t	combinations;
+	MdrPlace	place;
+} Template;
+
+static MdrStatus
+cut_template(MdrCompiler *compiler, const char *term, MdrPlace place, const Owner *owner, Template *template)
+{
+	size_t		from = 0,
+				start,
+				end;
+
+	template->place = place;
+	template->nlists = 0;
+	template->combinations = 1;
+	while (mdr_policy_reference(term, from, false, &start, &end))
+	{
+		uint32_t	n = template->nlists;
+
+		if (n == MAX_REFERENCES)
+			return mdr_compile_refuse(compiler, place, owner->rule, "a term may name %d lists at most", MAX_REFERENCES);
+		template->pieces[n] = term + from;
+		template->lengths[n] = start - from;
+		template->lists[n] = mdr_policy_list(compiler->policy, term + start + 1, end - start - 2);
+		if (template->lists[n] == NULL)
+			return mdr_compile_refuse(compiler, place, owner->rule, "unknown list");
+		template->combinations *= template->lists[n]->terms.count;
+		if (template->combinations > MDR_MAX_TERMS)
+			return mdr_compile_refuse(compiler, place, owner->rule, "the lists of this term come to more than %d terms",
+									  MDR_MAX_TERMS);
+		template->nlists++;
+		from = end;
+	}
+	template->pieces[template->nlists] = term + from;
+	template->lengths[template->nlists] = strlen(term + from);
+	return MDR_OK;
+}
+
+/* Adds one use of a literal in a view.  literal is the scratch arena's. */
+static MdrStatus
+add_use(MdrCompiler *compiler, MdrView view, const Owner *owner, const char *literal, uint32_t length, uint32_t tail,
+		unsigned flags, MdrPlace place)
+{
+	MdrTermUses *uses = &compiler->uses[view];
+
+	if (++compiler->nliterals > MDR_MAX_LITERALS)
+		return mdr_compile_refuse(compiler, place, owner->rule, "the policy comes to more than %d terms in all views",
+								  MDR_MAX_LITERALS);
+	if (uses->count == uses->capacity)
+	{
+		uint32_t	larger = uses->capacity ? uses->capacity * 2 : 256;
+		MdrTermUse *items = mdr_grow(compiler->scratch, uses->items, uses->capacity * sizeof(MdrTermUse),
+									 larger * sizeof(MdrTermUse));
+
+		if (items == NULL)
+			return mdr_compile_no_memory(compiler);
+		uses->items = items;
+		uses->capacity = larger;
+	}
+	uses->items[uses->count++] = (MdrTermUse) {literal, length,
+		{.owner = owner->owner, .tail = tail, .kind = owner->kind, .group = owner->group, .flags = flags}};
+	return MDR_OK;
+}
+
+/* Folds a part of a term for a view; a part's outer space is kept whatever the fold does with it, save in the joined view. */
+static bool
+fold_part(MdrCompiler *compiler, MdrView view, const char *part, size_t length, bool first, bool last, MdrBuffer *out)
+{
+	char	   *folded;
+	uint32_t	folded_length;
+
+	if (mdr_text_view_term(compiler->scratch, view, part, length, &folded, &folded_length) != MDR_OK)
+		return false;
+	while (folded_length > 0 && folded[0] == ' ')
+	{
+		folded++;
+		folded_length--;
+	}
+	while (folded_length > 0 && folded[folded_length - 1] == ' ')
+		folded_length--;
+	if (!first && view != MDR_VIEW_JOINED && length > 0 && part[0] == ' ')
+		mdr_buffer_byte(out, ' ');
+	mdr_buffer_append(out, folded, folded_length);
+	if (!last && view != MDR_VIEW_JOINED && length > 1 && part[length - 1] == ' ' && folded_length > 0)
+		mdr_buffer_byte(out, ' ');
+	return !out->failed;
+}
+
+/* A term in one view: the part before the first gap becomes the literal, the rest the tail. */
+static MdrStatus
+add_in_view(MdrCompiler *compiler, const Owner *owner, MdrView view, const char *term, size_t length, unsigned flags,
+			MdrPlace place)
+{
+	MdrBuffer	literal = {compiler->scratch};
+	MdrBuffer	tail = {compiler->scratch};
+	uint32_t	tail_string = 0;
+	size_t		from = 0;
+
+	for (bool first = true;; first = false)
+	{
+		const char *gap = memchr(term + from, MDR_GAP, length - from);
+		size_t		end = gap ? gap - term : length;
+
+		if (!first)
+			mdr_buffer_byte(&tail, MDR_GAP);
+		if (!fold_part(compiler, view, term + from, end - from, first, gap == NULL, first ? &literal : &tail) || tail.failed)
+			return mdr_compile_no_memory(compiler);
+		if (gap == NULL)
+			break;
+		from = end + 1;
+	}
+	if (literal.length == 0)
+	{
+		if (view != MDR_VIEW_PLAIN)
+			return MDR_OK;
+		return mdr_compile_refuse(compiler, place, owner->rule, "nothing is left of this term once it is folded");
+	}
+	if (tail.length > 0)
+		tail_string = mdr_compile_string(compiler, tail.bytes, tail.length);
+	if (tail_string == UINT32_MAX)
+		return mdr_compile_no_memory(compiler);
+	return add_use(compiler, view, owner, literal.bytes, (uint32_t) literal.length, tail_string, flags, place);
+}
+
+/* One expanded term, with MDR_GAP for a "*" in its middle, in every view that its owner looks through. */
+static MdrStatus
+add_term(MdrCompiler *compiler, const Owner *owner, const char *term, size_t length, unsigned flags, MdrPlace place)
+{
+	MdrText		text;
+
+	if (mdr_text_fold(compiler->scratch, term, length, &text) != MDR_OK)
+		return mdr_compile_no_memory(compiler);
+	if (text.has_han && (flags & (MDR_LEFT | MDR_RIGHT)) == (MDR_LEFT | MDR_RIGHT))
+		flags |= MDR_WHOLE;
+	if (++*owner->count > MDR_MAX_TERMS)
+		return mdr_compile_refuse(compiler, place, owner->rule, "rule comes to more than %d terms", MDR_MAX_TERMS);
+	for (int view = 0; view < MDR_NVIEWS; view++)
+	{
+		MdrStatus	status = MDR_OK;
+
+		if (owner->views & (1u << view))
+			status = add_in_view(compiler, owner, view, term, length, flags, place);
+		if (status != MDR_OK)
+			return status;
+	}
+	return MDR_OK;
+}
+
+/* Puts a template and its lists' words together, stars of the words becoming gaps. */
+static MdrStatus
+expand(MdrCompiler *compiler, const Owner *owner, const Template *template, const uint32_t *chosen)
+{
+	char		term[MAX_EXPANDED + 4];
+	size_t		length = 0;
+	unsigned	flags = MDR_LEFT | MDR_RIGHT;
+	size_t		from = 0;
+
+	for (uint32_t p = 0; p <= template->nlists; p++)
+	{
+		const char *word = p < template->nlists ? template->lists[p]->terms.items[chosen[p]] : "";
+		size_t		word_length = strlen(word);
+
+		if (length + template->lengths[p] + word_length > MAX_EXPANDED)
+			return mdr_compile_refuse(compiler, template->place, owner->rule, "term is longer than %d bytes", MAX_EXPANDED);
+		memcpy(term + length, template->pieces[p], template->lengths[p]);
+		length += template->lengths[p];
+		memcpy(term + length, word, word_length);
+		length += word_length;
+	}
+	while (length > 0 && term[length - 1] == '*')
+	{
+		flags &= ~MDR_RIGHT;
+		length--;
+	}
+	while (from < length && term[from] == '*')
+	{
+		flags &= ~MDR_LEFT;
+		from++;
+	}
+	for (size_t i = from; i < length; i++)
+		if (term[i] == '*')
+			term[i] = MDR_GAP;
+	return add_term(compiler, owner, term + from, length - from, flags, template->place);
+}
+
+/* A "*" may stand at the ends only; in a template also where a list's word ends, which is seen in the words themselves. */
+static MdrStatus
+check_characters(MdrCompiler *compiler, const char *term, MdrPlace place, const char *rule)
+{
+	size_t		length = strlen(term);
+
+	for (size_t i = 0; i < length; i++)
+	{
+		if (term[i] == '*' && i > 0 && i + 1 < length)
+			return mdr_compile_refuse(compiler, place, rule, "* may stand only at the start or the end of a term");
+		if ((unsigned char) term[i] < ' ' && term[i] != '\t' && term[i] != '\n')
+			return mdr_compile_refuse(compiler, place, rule, "a term may not contain control characters");
+	}
+	return MDR_OK;
+}
+
+static MdrStatus
+compile_strings(MdrCompiler *compiler, const MdrStrings *strings, const Owner *owner)
+{
+	for (uint32_t i = 0; i < strings->count; i++)
+	{
+		Template	template;
+		uint32_t	chosen[MAX_REFERENCES] = {0};
+		MdrStatus	status = check_characters(compiler, strings->items[i], strings->places[i], owner->rule);
+
+		if (status == MDR_OK)
+			status = cut_template(compiler, strings->items[i], strings->places[i], owner, &template);
+		if (status != MDR_OK)
+			return status;
+		for (uint64_t n = 0; n < template.combinations; n++)
+		{
+			status = expand(compiler, owner, &template, chosen);
+			if (status != MDR_OK)
+				return status;
+			for (uint32_t p = 0; p < template.nlists && ++chosen[p] == template.lists[p]->terms.count; p++)
+				chosen[p] = 0;
+		}
+	}
+	return MDR_OK;
+}
+
+static MdrStatus
+compile_rule(MdrCompiler *compiler, uint32_t index)
+{
+	const MdrPolicy *policy = compiler->policy;
+	const MdrRule *rule = &policy->rules[index];
+	uint32_t	allowed = 0;
+	Owner		owner = {MDR_USE_TERM, index, 0, rule->views, rule->id, &compiler->rules[index].nterms};
+	MdrStatus	status = compile_strings(compiler, &rule->terms, &owner);
+
+	owner.kind = MDR_USE_MEMBER;
+	for (uint32_t g = 0; status == MDR_OK && g < rule->nall_of; g++)
+	{
+		owner.group = g;
+		status = compile_strings(compiler, &rule->all_of[g], &owner);
+	}
+	if (status != MDR_OK)
+		return status;
+	owner = (Owner) {MDR_USE_ALLOW, index, 0, rule->views, rule->id, &allowed};
+	return compile_strings(compiler, &rule->allow, &owner);
+}
+
+static int
+compare_uses(const void *left, const void *right)
+{
+	const MdrTermUse *a = left;
+	const MdrTermUse *b = right;
+	int			order = memcmp(a->literal, b->literal, a->length < b->length ? a->length : b->length);
+
+	if (order == 0)
+		order = (a->length > b->length) - (a->length < b->length);
+	if (order == 0)
+		order = (a->use.kind > b->use.kind) - (a->use.kind < b->use.kind);
+	if (order == 0)
+		order = (a->use.owner > b->use.owner) - (a->use.owner < b->use.owner);
+	return order != 0 ? order : memcmp(&a->use, &b->use, sizeof(MdrImageUse));
+}
+
+static MdrStatus
+compile_database(MdrCompiler *compiler, MdrView view, const char **literals, const size_t *lengths)
+{
+	uint32_t	count = compiler->literal_counts[view];
+	unsigned   *flags = mdr_alloc_array(compiler->scratch, count, sizeof(unsigned));
+	unsigned   *ids = mdr_alloc_array(compiler->scratch, count, sizeof(unsigned));
+	hs_database_t *database = NULL;
+	hs_compile_error_t *problem = NULL;
+
+	if (flags == NULL || ids == NULL)
+		return mdr_compile_no_memory(compiler);
+	for (uint32_t i = 0; i < count; i++)
+		ids[i] = i;
+	if (hs_compile_lit_multi(literals, flags, ids, lengths, count, HS_MODE_BLOCK, NULL, &database, &problem) != HS_SUCCESS)
+	{
+		MdrStatus	status = mdr_fail(compiler->error, MDR_BROKEN, 0, 0, "Vectorscan refused the terms: %s",
+									  problem ? problem->message : "unknown error");
+
+		hs_free_compile_error(problem);
+		return status;
+	}
+	return mdr_compile_serialize(compiler, database, &compiler->literal_databases[view]);
+}
+
+/* Puts equal literals together, each with its uses, and builds the view's database. */
+static MdrStatus
+unite(MdrCompiler *compiler, MdrView view)
+{
+	MdrTermUses *uses = &compiler->uses[view];
+	MdrImageLiteral *literal = NULL;
+	const char **bytes;
+	size_t	   *lengths;
+
+	if (uses->count == 0)
+		return MDR_OK;
+	qsort(uses->items, uses->count, sizeof(MdrTermUse), compare_uses);
+	compiler->literals[view] = mdr_alloc_array(compiler->scratch, uses->count, sizeof(MdrImageLiteral));
+	compiler->unique_uses[view] = mdr_alloc_array(compiler->scratch, uses->count, sizeof(MdrImageUse));
+	bytes = mdr_alloc_array(compiler->scratch, uses->count, sizeof(char *));
+	lengths = mdr_alloc_array(compiler->scratch, uses->count, sizeof(size_t));
+	if (compiler->literals[view] == NULL || compiler->unique_uses[view] == NULL || bytes == NULL || lengths == NULL)
+		return mdr_compile_no_memory(compiler);
+	for (uint32_t i = 0; i < uses->count; i++)
+	{
+		const MdrTermUse *item = &uses->items[i];
+
+		if (i > 0 && compare_uses(item, item - 1) == 0)
+			continue;
+		if (literal == NULL || literal->length != item->length || memcmp(item[-1].literal, item->literal, item->length) != 0)
+		{
+			uint32_t	n = compiler->literal_counts[view]++;
+
+			bytes[n] = item->literal;
+			lengths[n] = item->length;
+			literal = &compiler->literals[view][n];
+			literal->length = item->length;
+			literal->first_use = compiler->unique_counts[view];
+		}
+		literal->nuses++;
+		literal->kinds |= 1u << item->use.kind;
+		compiler->unique_uses[view][compiler->unique_counts[view]++] = item->use;
+	}
+	return compile_database(compiler, view, bytes, lengths);
+}
+
+MdrStatus
+mdr_compile_terms(MdrCompiler *compiler)
+{
+	const MdrPolicy *policy = compiler->policy;
+	uint32_t	count = 0;
+	Owner		owner = {MDR_USE_ALLOW, MDR_EVERYONE, 0, policy->views, NULL, &count};
+	MdrStatus	status = MDR_OK;
+
+	for (uint32_t i = 0; status == MDR_OK && i < policy->nlists; i++)
+		for (uint32_t t = 0; status == MDR_OK && t < policy->lists[i].terms.count; t++)
+			status = check_characters(compiler, policy->lists[i].terms.items[t], policy->lists[i].terms.places[t], NULL);
+	if (status == MDR_OK)
+		status = compile_strings(compiler, &policy->allow, &owner);
+	for (uint32_t i = 0; status == MDR_OK && i < policy->ncontexts; i++)
+	{
+		count = 0;
+		owner = (Owner) {MDR_USE_CONTEXT, i, 0, 1u << MDR_VIEW_PLAIN, NULL, &count};
+		status = compile_strings(compiler, &policy->contexts[i].terms, &owner);
+	}
+	for (uint32_t i = 0; status == MDR_OK && i < policy->nrules; i++)
+		status = compile_rule(compiler, i);
+	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
+		status = unite(compiler, view);
+	return status;
+}
