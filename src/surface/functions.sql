@@ -95,10 +95,9 @@ SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_vers
 		CASE WHEN m.policies IS NOT NULL THEN
 			format('no compiled form fits this server for %s, so that each session compiles for itself: SELECT moderation.compile_policies();', m.policies) END,
 		CASE WHEN NOT EXISTS (SELECT FROM moderation.guarded) THEN 'no table is guarded: SELECT moderation.guard(...);' END,
-		CASE WHEN current_setting('max_worker_processes')::int - current_setting('max_parallel_workers')::int
-				- current_setting('max_logical_replication_workers')::int < 1 THEN
-			format('max_worker_processes is %s, which parallel queries and logical replication can use up (%s and %s): refusals then go to the spool until a worker can be had; raise it',
-				current_setting('max_worker_processes'), current_setting('max_parallel_workers'), current_setting('max_logical_replication_workers')) END,
+		CASE WHEN current_setting('max_worker_processes')::int - current_setting('max_logical_replication_workers')::int < 2 THEN
+			format('max_worker_processes is %s, of which logical replication can keep %s: refusals go to the spool while no worker can be had; raise it',
+				current_setting('max_worker_processes'), current_setting('max_logical_replication_workers')) END,
 		CASE WHEN r.worker = 'unavailable' THEN 'the recorder has no shared memory: refusals go to the spool; restart the server' END,
 		CASE WHEN r.registration_failures > 0 THEN
 			format('%s times no background worker could be started for the recorder: raise max_worker_processes', r.registration_failures) END,
