@@ -11,7 +11,7 @@ my $insert = q{INSERT INTO post (account, body) VALUES ('ann', 'a zorblax');};
 my $keep = q{INSERT INTO post (account, body) VALUES ('ann', 'a zorbkeep ' || repeat('x', 300000));};
 my $node = PostgreSQL::Test::Cluster->new('spool');
 $node->init;
-$node->append_conf('postgresql.conf', "max_worker_processes = 0\nlogging_collector = off\n");
+$node->append_conf('postgresql.conf', "max_worker_processes = 0\n");
 $node->start;
 install($node);
 my $folder = $node->data_dir . '/moderation_spool';
