@@ -22,8 +22,9 @@ static const char ascii_letters[128] = {
 
 /* Words that have digits in ordinary writing. */
 static const char *const ordinary[] = {
-	"a11y", "b2b", "b2c", "css3", "e2e", "es5", "es6", "gpt3", "gpt4", "gpt5", "h2o", "html5", "http3", "i18n", "ipv4", "k8s", "l10n",
-	"md5", "mp3", "mp4", "n64", "p2p", "ps1", "ps3", "ps4", "ps5", "python3", "sha1", "utf8", "vp9", "w3c", "web3", "win7",
+	"a11y", "b2b", "b2c", "cm3", "css3", "dm3", "e2e", "es5", "es6", "gpt3", "gpt4", "gpt5", "h2o", "html5", "http3",
+	"i18n", "ipv4", "k8s", "km3", "l10n", "md5", "mm3", "mp3", "mp4", "n64", "p2p", "ps1", "ps3", "ps4", "ps5",
+	"python3", "sha1", "utf8", "vp9", "w3c", "web3", "win7",
 };
 
 /* What may follow a single digit in ordinary writing. */

@@ -554,17 +554,13 @@ class_of(UChar32 c)
 		return MDR_CLASS_VOICED;
 	if (category & U_GC_ND_MASK)
 		return MDR_CLASS_DIGIT;
+	if (ordered)
+		return script == USCRIPT_HAN || is_without_spaces(script) ? MDR_CLASS_NOSPACE_ORDERED : MDR_CLASS_LETTER_ORDERED;
 	if (script == USCRIPT_HAN || script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || script == USCRIPT_BOPOMOFO ||
 		c == 0x30FC)
 		return MDR_CLASS_HAN;
 	if (is_without_spaces(script) && (category & (U_GC_L_MASK | U_GC_M_MASK)))
-	{
-		if (ordered)
-			return MDR_CLASS_NOSPACE_ORDERED;
 		return u_hasBinaryProperty(c, UCHAR_GRAPHEME_EXTEND) ? MDR_CLASS_NOSPACE_MARK : MDR_CLASS_NOSPACE;
-	}
-	if (ordered)
-		return MDR_CLASS_LETTER_ORDERED;
 	if (u_isUAlphabetic(c) || (category & (U_GC_M_MASK | U_GC_L_MASK)))
 		return MDR_CLASS_LETTER;
 	if (c != '.' && u_hasBinaryProperty(c, UCHAR_TERMINAL_PUNCTUATION))
