@@ -328,7 +328,7 @@ look_for_spool(XactEvent event, void *unused)
 	if (looked || event != XACT_EVENT_PRE_COMMIT)
 		return;
 	looked = true;
-	if (!IsUnderPostmaster || IsBackgroundWorker || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_pending())
+	if (!IsUnderPostmaster || MyBackendType != B_BACKEND || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_pending())
 		return;
 	ring = mdr_ring(true);
 	if (ring != NULL)

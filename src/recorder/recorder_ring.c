@@ -217,9 +217,9 @@ start_register(void *unused)
 	bool		registered;
 
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "moderation recorder for database %u", MyDatabaseId);
-	strlcpy(worker.bgw_type, "moderation recorder", sizeof(worker.bgw_type));
-	strlcpy(worker.bgw_library_name, "moderation", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "mdr_recorder_main", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "moderation recorder");
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "moderation");
+	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "mdr_recorder_main");
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;	/* the ring starts it again, not the postmaster */
