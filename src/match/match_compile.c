@@ -186,18 +186,14 @@ typedef struct Piece
 static void
 gather(const MdrCompiler *compiler, Piece *pieces)
 {
-	for (int s = 0; s < MDR_NSPELLINGS; s++)
-	{
-		pieces[MDR_ALWAYS + s] = (Piece) {compiler->always[s], sizeof(uint32_t), compiler->always_counts[s]};
-		pieces[MDR_PATTERN_DATABASES + s] = (Piece) {compiler->pattern_databases[s].bytes, 1,
-			compiler->pattern_databases[s].length};
-	}
 	for (int v = 0; v < MDR_NVIEWS; v++)
 	{
+		pieces[MDR_ALWAYS + v] = (Piece) {compiler->always[v], sizeof(uint32_t), compiler->always_counts[v]};
 		pieces[MDR_LITERALS + v] = (Piece) {compiler->literals[v], sizeof(MdrImageLiteral), compiler->literal_counts[v]};
 		pieces[MDR_USES + v] = (Piece) {compiler->unique_uses[v], sizeof(MdrImageUse), compiler->unique_counts[v]};
-		pieces[MDR_LITERAL_DATABASES + v] = (Piece) {compiler->literal_databases[v].bytes, 1,
-			compiler->literal_databases[v].length};
+		pieces[MDR_SETS + v] = (Piece) {compiler->sets[v], sizeof(MdrImageSet), compiler->set_counts[v]};
+		pieces[MDR_SET_PATTERNS + v] = (Piece) {compiler->set_patterns[v], sizeof(uint32_t), compiler->set_pattern_counts[v]};
+		pieces[MDR_DATABASES + v] = (Piece) {compiler->databases[v].bytes, 1, compiler->databases[v].length};
 	}
 	pieces[MDR_RULES] = (Piece) {compiler->rules, sizeof(MdrImageRule), compiler->policy->nrules};
 	pieces[MDR_PATTERNS] = (Piece) {compiler->patterns, sizeof(MdrImagePattern), compiler->npatterns};
@@ -256,6 +252,8 @@ mdr_compile(MdrArena *arena, const MdrPolicy *policy, char **image, size_t *leng
 		status = mdr_compile_terms(&compiler);
 	if (status == MDR_OK)
 		status = mdr_compile_patterns(&compiler);
+	if (status == MDR_OK)
+		status = mdr_compile_databases(&compiler);
 	if (status == MDR_OK)
 		status = lay_image(&compiler, arena, image, length);
 	mdr_arena_destroy(compiler.scratch);

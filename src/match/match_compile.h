@@ -11,7 +11,7 @@
 #define MDR_MAX_TERMS 20000		/* of one rule, after lists were expanded */
 #define MDR_MAX_LITERALS 1000000	/* of a policy, in all views */
 #define MDR_MAX_PATTERNS 50000	/* of a policy */
-#define MDR_MAX_ALWAYS 32		/* patterns that no prefilter covers */
+#define MDR_MAX_ALWAYS 32		/* patterns that no literal announces */
 #define MDR_MAX_COMPILED 262144 /* bytes of one pattern as PCRE2 compiles it, and of its machine code */
 #define MDR_MAX_REPEAT 250		/* upper bound of a repeat in a pattern */
 #define MDR_STAR_REPEAT 20		/* letters that a list word's * stands for in a pattern, or inside a term */
@@ -66,10 +66,13 @@ typedef struct MdrCompiler
 	uint32_t	literal_counts[MDR_NVIEWS];
 	MdrImageUse *unique_uses[MDR_NVIEWS];
 	uint32_t	unique_counts[MDR_NVIEWS];
-	uint32_t   *always[MDR_NSPELLINGS];
-	uint32_t	always_counts[MDR_NSPELLINGS];
-	MdrDatabase literal_databases[MDR_NVIEWS];
-	MdrDatabase pattern_databases[MDR_NSPELLINGS];
+	uint32_t   *always[MDR_NVIEWS];
+	uint32_t	always_counts[MDR_NVIEWS];
+	MdrImageSet *sets[MDR_NVIEWS];
+	uint32_t	set_counts[MDR_NVIEWS];
+	uint32_t   *set_patterns[MDR_NVIEWS];
+	uint32_t	set_pattern_counts[MDR_NVIEWS];
+	MdrDatabase databases[MDR_NVIEWS];
 } MdrCompiler;
 
 extern MdrStatus mdr_compile_no_memory(MdrCompiler *compiler);
@@ -80,12 +83,36 @@ extern uint32_t mdr_compile_string(MdrCompiler *compiler, const char *bytes, siz
 /* Serialises and frees a Vectorscan database. */
 extern MdrStatus mdr_compile_serialize(MdrCompiler *compiler, void *database, MdrDatabase *out);
 
-/* match_terms.c: terms with lists -> literals and their uses; the literal databases */
+/* match_terms.c: terms with lists -> literals and their uses; then, when patterns have added theirs, the databases */
 extern MdrStatus mdr_compile_terms(MdrCompiler *compiler);
-/* match_patterns.c: patterns -> two spellings in PCRE2, refused when dangerous; the prefilter databases */
+extern MdrStatus mdr_compile_databases(MdrCompiler *compiler);
+/* Adds a literal that announces patterns. */
+extern MdrStatus mdr_compile_announcer(MdrCompiler *compiler, MdrView view, const char *literal, uint32_t length, uint32_t set,
+									   MdrPlace place);
+/* match_patterns.c: patterns -> two spellings in PCRE2, refused when dangerous; the sets that announce them */
 extern MdrStatus mdr_compile_patterns(MdrCompiler *compiler);
 /* match_spelling.c: one pattern as it is to be compiled.  view: plain or leet. */
 extern MdrStatus mdr_compile_spelling(MdrCompiler *compiler, const char *pattern, MdrPlace place, const char *rule, MdrView view,
 									  MdrBuffer *out);
+
+/* Literals one of which every match contains. */
+typedef struct MdrSet
+{
+	uint32_t	count;
+	uint32_t	capacity;
+	uint32_t	shortest;		/* bytes */
+	const char **strings;
+	uint32_t   *lengths;
+} MdrSet;
+
+#define MDR_MAX_SETS 2			/* of a pattern */
+#define MDR_MAX_SET 4096		/* literals in a set */
+#define MDR_SHORTEST 2			/* bytes of the shortest literal worth looking for */
+
+/*
+ * match_filter.c: the sets of literals that announce a pattern, in the spelling given, best first.  A pattern that has none
+ * gets *nsets = 0.  MDR_OK or MDR_NO_MEMORY.
+ */
+extern MdrStatus mdr_filter_sets(MdrArena *arena, const char *pattern, MdrSet *sets, uint32_t *nsets);
 
 #endif							/* MDR_MATCH_COMPILE_H */

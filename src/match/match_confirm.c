@@ -82,6 +82,7 @@ spans_of(MdrWindow *window, MdrUseKind kind)
 		case MDR_USE_CONTEXT:
 			return &window->signs;
 		case MDR_USE_ALLOW:
+		case MDR_USE_SET:
 			break;
 	}
 	return &window->allowed;
@@ -160,14 +161,16 @@ MdrStatus
 mdr_confirm_literals(MdrWindow *window, MdrView view)
 {
 	const MdrEngine *engine = window->engine;
-	const MdrHits *hits = &window->literals[view];
+	const MdrHits *hits = &window->hits[view];
 	uint64_t	steps = 0;
 
 	for (uint32_t i = 0; i < hits->count; i++)
 	{
-		const MdrImageLiteral *literal = &engine->literals[view][hits->items[i].id];
+		const MdrImageLiteral *literal = &engine->literals[view][hits->items[i].literal];
 		Place		place = {&window->text[view], hits->items[i].end - literal->length, hits->items[i].end, -1, -1, -1, -1};
 
+		if (literal->kinds == 1u << MDR_USE_SET)
+			continue;
 		for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
 		{
 			const MdrImageUse *use = &engine->uses[view][u];
@@ -176,7 +179,7 @@ mdr_confirm_literals(MdrWindow *window, MdrView view)
 
 			if (++steps % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
 				return MDR_INTERRUPTED;
-			if (!use_counts(window, &place, use, &end))
+			if (use->kind == MDR_USE_SET || !use_counts(window, &place, use, &end))
 				continue;
 			status = add_match(window, spans_of(window, use->kind), view, place.start, end, use->owner, use->group);
 			if (status != MDR_OK)
@@ -266,11 +269,11 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 MdrStatus
 mdr_confirm_patterns(MdrWindow *window, MdrView view)
 {
-	const MdrHits *candidates = &window->candidates[view];
+	const MdrCandidates *candidates = &window->candidates[view];
 
 	for (uint32_t i = 0; i < candidates->count; i++)
 	{
-		MdrStatus	status = confirm_pattern(window, view, candidates->items[i].id);
+		MdrStatus	status = confirm_pattern(window, view, candidates->items[i]);
 
 		if (status != MDR_OK)
 			return status;

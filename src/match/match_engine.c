@@ -35,13 +35,12 @@ point(MdrEngine *engine)
 	engine->ncontexts = count_of(engine, MDR_CONTEXTS);
 	engine->nrules = count_of(engine, MDR_RULES);
 	engine->npatterns = count_of(engine, MDR_PATTERNS);
-	for (int s = 0; s < MDR_NSPELLINGS; s++)
-	{
-		engine->always[s] = section(engine, MDR_ALWAYS + s);
-		engine->nalways[s] = count_of(engine, MDR_ALWAYS + s);
-	}
 	for (int v = 0; v < MDR_NVIEWS; v++)
 	{
+		engine->always[v] = section(engine, MDR_ALWAYS + v);
+		engine->nalways[v] = count_of(engine, MDR_ALWAYS + v);
+		engine->sets[v] = section(engine, MDR_SETS + v);
+		engine->set_patterns[v] = section(engine, MDR_SET_PATTERNS + v);
 		engine->literals[v] = section(engine, MDR_LITERALS + v);
 		engine->uses[v] = section(engine, MDR_USES + v);
 		engine->nliterals[v] = count_of(engine, MDR_LITERALS + v);
@@ -69,40 +68,45 @@ open_database(MdrEngine *engine, const char *image, int index, hs_database_t **d
 	return MDR_OK;
 }
 
-static MdrStatus
-open_databases(MdrEngine *engine, const char *image, MdrError *error)
+/* Room to mark what was seen, enough for the view that has most. */
+static bool
+make_marks(MdrEngine *engine)
 {
-	MdrStatus	status = MDR_OK;
+	uint32_t	literals = 1,
+				sets = 1;
 
-	for (int v = 0; status == MDR_OK && v < MDR_NVIEWS; v++)
-		status = open_database(engine, image, MDR_LITERAL_DATABASES + v, &engine->literal_databases[v], error);
-	for (int s = 0; status == MDR_OK && s < MDR_NSPELLINGS; s++)
-		status = open_database(engine, image, MDR_PATTERN_DATABASES + s, &engine->pattern_databases[s], error);
-	return status;
+	for (int v = 0; v < MDR_NVIEWS; v++)
+	{
+		if (engine->nliterals[v] > literals)
+			literals = engine->nliterals[v];
+		if (count_of(engine, MDR_SETS + v) > sets)
+			sets = count_of(engine, MDR_SETS + v);
+	}
+	engine->literal_seen = mdr_alloc_array(engine->arena, literals, sizeof(uint32_t));
+	engine->set_seen = mdr_alloc_array(engine->arena, sets, sizeof(uint32_t));
+	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(*engine->pattern_seen));
+	return engine->literal_seen != NULL && engine->set_seen != NULL && engine->pattern_seen != NULL;
 }
 
 /* Copies the tables, which come before the databases, into the engine's arena. */
-static MdrStatus
-keep_tables(MdrEngine *engine, const char *image, MdrError *error)
+static bool
+keep_tables(MdrEngine *engine, const char *image)
 {
-	size_t		size = ((const MdrImageHeader *) image)->sections[MDR_LITERAL_DATABASES].offset;
+	size_t		size = ((const MdrImageHeader *) image)->sections[MDR_DATABASES].offset;
 	char	   *tables = mdr_alloc(engine->arena, size);
 
-	if (tables != NULL)
+	if (tables == NULL)
+		return false;
+	memcpy(tables, image, size);
+	engine->header = (const MdrImageHeader *) tables;
+	point(engine);
+	for (int s = 0; s < MDR_NSPELLINGS; s++)
 	{
-		memcpy(tables, image, size);
-		engine->header = (const MdrImageHeader *) tables;
-		point(engine);
-		for (int s = 0; s < MDR_NSPELLINGS; s++)
-		{
-			engine->codes[s] = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(pcre2_code *));
-			if (engine->codes[s] == NULL)
-				return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
-		}
-		if (mdr_pcre_open(&engine->pcre))
-			return MDR_OK;
+		engine->codes[s] = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(pcre2_code *));
+		if (engine->codes[s] == NULL)
+			return false;
 	}
-	return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+	return make_marks(engine) && mdr_pcre_open(&engine->pcre);
 }
 
 MdrStatus
@@ -125,10 +129,10 @@ mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *
 	{
 		memcpy(aligned, image, length);
 		status = mdr_image_check(aligned, length, error);
-		if (status == MDR_OK)
-			status = keep_tables(opened, aligned, error);
-		if (status == MDR_OK)
-			status = open_databases(opened, aligned, error);
+		if (status == MDR_OK && !keep_tables(opened, aligned))
+			status = mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+		for (int v = 0; status == MDR_OK && v < MDR_NVIEWS; v++)
+			status = open_database(opened, aligned, MDR_DATABASES + v, &opened->databases[v], error);
 	}
 	free(aligned);
 	if (status == MDR_OK)
@@ -144,13 +148,10 @@ mdr_engine_close(MdrEngine *engine)
 	if (engine == NULL)
 		return;
 	for (int s = 0; s < MDR_NSPELLINGS; s++)
-	{
 		for (uint32_t i = 0; engine->codes[s] != NULL && i < engine->npatterns; i++)
 			pcre2_code_free(engine->codes[s][i]);
-		hs_free_database(engine->pattern_databases[s]);
-	}
 	for (int v = 0; v < MDR_NVIEWS; v++)
-		hs_free_database(engine->literal_databases[v]);
+		hs_free_database(engine->databases[v]);
 	hs_free_scratch(engine->hs_scratch);
 	mdr_pcre_close(&engine->pcre);
 	mdr_arena_destroy(engine->scratch);

@@ -31,19 +31,30 @@ struct MdrEngine
 	const MdrImageContext *contexts;
 	const MdrImageRule *rules;
 	const MdrImagePattern *patterns;
-	const uint32_t *always[MDR_NSPELLINGS];
+	const uint32_t *always[MDR_NVIEWS];
+	const MdrImageSet *sets[MDR_NVIEWS];
+	const uint32_t *set_patterns[MDR_NVIEWS];
 	const MdrImageLiteral *literals[MDR_NVIEWS];
 	const MdrImageUse *uses[MDR_NVIEWS];
 	uint32_t	ncategories;
 	uint32_t	ncontexts;
 	uint32_t	nrules;
 	uint32_t	npatterns;
-	uint32_t	nalways[MDR_NSPELLINGS];
+	uint32_t	nalways[MDR_NVIEWS];
 	uint32_t	nliterals[MDR_NVIEWS];
 	uint64_t	anywhere;		/* contexts with within 0, as bits */
 
-	hs_database_t *literal_databases[MDR_NVIEWS];
-	hs_database_t *pattern_databases[MDR_NSPELLINGS];
+	/* What was seen in the view being scanned: marked with its number, so that nothing need be cleared for the next. */
+	uint32_t	number;
+	uint32_t   *literal_seen;	/* by literal */
+	uint32_t   *set_seen;		/* by set */
+	struct
+	{
+		uint32_t	number;
+		uint32_t	sets;		/* how many were seen */
+	}		   *pattern_seen;	/* by pattern */
+
+	hs_database_t *databases[MDR_NVIEWS];
 	hs_scratch_t *hs_scratch;
 	MdrPcre		pcre;
 	pcre2_code **codes[MDR_NSPELLINGS]; /* compiled when first needed */
@@ -68,10 +79,10 @@ typedef struct MdrSpans
 	uint32_t	capacity;
 } MdrSpans;
 
-/* What Vectorscan reported: a literal or a pattern, and where it ended. */
+/* What Vectorscan reported: a literal, and where it ended. */
 typedef struct MdrHit
 {
-	uint32_t	id;
+	uint32_t	literal;
 	uint32_t	end;
 } MdrHit;
 
@@ -81,6 +92,13 @@ typedef struct MdrHits
 	uint32_t	count;
 	uint32_t	capacity;
 } MdrHits;
+
+/* Patterns that may match. */
+typedef struct MdrCandidates
+{
+	uint32_t   *items;
+	uint32_t	count;
+} MdrCandidates;
 
 /* One window of content. */
 typedef struct MdrWindow
@@ -94,8 +112,8 @@ typedef struct MdrWindow
 	bool		last;
 	uint32_t	views;			/* bits: those that were made */
 	MdrText		text[MDR_NVIEWS];
-	MdrHits		literals[MDR_NVIEWS];
-	MdrHits		candidates[MDR_NVIEWS];
+	MdrHits		hits[MDR_NVIEWS];
+	MdrCandidates candidates[MDR_NVIEWS];
 	uint32_t	kinds;			/* bits of MdrUseKind that were hit at all */
 	MdrSpans	found;			/* of terms and patterns, and then of all_of */
 	MdrSpans	members;		/* of all_of groups */
@@ -128,6 +146,9 @@ mdr_unknown(MdrWindow *window, const char *reason)
 
 /* match_scan.c */
 extern MdrStatus mdr_add_span(MdrWindow *window, MdrSpans *spans, MdrSpan span);
+
+/* match_candidates.c: literal hits -> patterns that may match; window->kinds says what they are */
+extern MdrStatus mdr_find_candidates(MdrWindow *window, MdrView view);
 
 /* match_confirm.c: literal hits -> spans by kind; pattern candidates -> spans */
 extern MdrStatus mdr_confirm_literals(MdrWindow *window, MdrView view);

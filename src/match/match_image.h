@@ -24,12 +24,13 @@ typedef enum MdrSection
 	MDR_CONTEXTS,
 	MDR_RULES,
 	MDR_PATTERNS,
-	MDR_ALWAYS,					/* indexes of patterns that no prefilter covers, by spelling */
-	MDR_LITERALS = MDR_ALWAYS + MDR_NSPELLINGS, /* by view */
+	MDR_ALWAYS,					/* by view: indexes of patterns that no literal announces */
+	MDR_LITERALS = MDR_ALWAYS + MDR_NVIEWS, /* by view */
 	MDR_USES = MDR_LITERALS + MDR_NVIEWS,	/* by view */
-	MDR_LITERAL_DATABASES = MDR_USES + MDR_NVIEWS,	/* by view */
-	MDR_PATTERN_DATABASES = MDR_LITERAL_DATABASES + MDR_NVIEWS, /* by spelling */
-	MDR_NSECTIONS = MDR_PATTERN_DATABASES + MDR_NSPELLINGS
+	MDR_SETS = MDR_USES + MDR_NVIEWS,	/* by view */
+	MDR_SET_PATTERNS = MDR_SETS + MDR_NVIEWS,	/* by view: indexes of patterns */
+	MDR_DATABASES = MDR_SET_PATTERNS + MDR_NVIEWS,	/* by view: Vectorscan's, serialised */
+	MDR_NSECTIONS = MDR_DATABASES + MDR_NVIEWS
 } MdrSection;
 
 typedef struct MdrSectionEntry
@@ -102,7 +103,8 @@ typedef enum MdrUseKind
 	MDR_USE_TERM,				/* a finding of rule `owner` */
 	MDR_USE_MEMBER,				/* a word of group `group` of rule `owner`'s all_of */
 	MDR_USE_CONTEXT,			/* a sign of context `owner` */
-	MDR_USE_ALLOW				/* a phrase harmless to rule `owner`, or to all when that is MDR_EVERYONE */
+	MDR_USE_ALLOW,				/* a phrase harmless to rule `owner`, or to all when that is MDR_EVERYONE */
+	MDR_USE_SET					/* one of set `owner`: announces the patterns that need one of the set */
 } MdrUseKind;
 
 #define MDR_EVERYONE UINT32_MAX
@@ -139,8 +141,16 @@ typedef struct MdrImagePattern
 	uint32_t	owner;
 	uint32_t	kind;			/* MDR_USE_TERM or MDR_USE_CONTEXT */
 	uint32_t	views;			/* in which it is looked for */
+	uint32_t	nsets;			/* how many sets must be seen before it is tried; the same in every view */
 	uint32_t	text[MDR_NSPELLINGS];	/* strings, PCRE2 */
 } MdrImagePattern;
+
+/* Literals one of which stands in every match of set_patterns[first .. first + count). */
+typedef struct MdrImageSet
+{
+	uint32_t	first;
+	uint32_t	count;
+} MdrImageSet;
 
 /* match_image.c */
 extern uint64_t mdr_image_checksum(const char *image, size_t length);

@@ -1,24 +1,24 @@
 /*
  * match_patterns.c
- *		Patterns -> what confirms them (PCRE2) and what finds their candidates (Vectorscan in PREFILTER mode).
+ *		Patterns -> what confirms them (PCRE2) and what announces them (literals).
  *
  * Each pattern is spelt for the plain view, and again for the leet view when its rule looks through it; the joined view takes
  * the plain spelling.  PCRE2 compiles each once here, to refuse it where it stands in the document; an engine compiles it again
- * when content first needs it, since machine code cannot be kept in an image.  Vectorscan gets all patterns of a spelling as
- * one database.  What it refuses even approximately goes to the "always" lane, tried on every content, of which there may
- * be few.
+ * when content first needs it, since machine code cannot be kept in an image.
  *
- * Input: the policy's tree.  Output: compiler->patterns, always and databases, in compiler->scratch.  Locks: none.  On error
- * the MdrError says which pattern is refused and why; PCRE2 and Vectorscan objects are freed before return.
+ * A pattern is tried on content only when literals that every match must contain are there: they are looked for with the
+ * terms, in the same pass.  (Vectorscan's PREFILTER mode, the usual way, needed half a minute for one pattern with a bounded
+ * \w and a list of words, since a repeated Unicode class is a large automaton; literals take microseconds.)  A pattern
+ * without any such literal goes to the "always" lane, of which there may be few.
+ *
+ * Input: the policy's tree.  Output: compiler->patterns, sets and always, in compiler->scratch.  Locks: none.  On error the
+ * MdrError says which pattern is refused and why; PCRE2's objects are freed before return.
  */
 #include "match/match_compile.h"
 #include "match/match_pcre.h"
 
-#include <hs.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PREFILTER_FLAGS (HS_FLAG_PREFILTER | HS_FLAG_UTF8 | HS_FLAG_UCP | HS_FLAG_SINGLEMATCH)
 
 /* Refuses a pattern that PCRE2 refuses, or that would be a burden. */
 static MdrStatus
@@ -100,104 +100,150 @@ add_all(MdrCompiler *compiler, const MdrPcre *pcre)
 	return status;
 }
 
-/* Sets pattern `index` aside, to be tried always. */
-static MdrStatus
-set_aside(MdrCompiler *compiler, int spelling, uint32_t index, const char *reason)
+static const char *
+rule_of(const MdrCompiler *compiler, const MdrImagePattern *pattern)
 {
-	const MdrImagePattern *pattern = &compiler->patterns[index];
+	return pattern->kind == MDR_USE_TERM ? compiler->policy->rules[pattern->owner].id : NULL;
+}
 
-	if (compiler->always_counts[spelling] == MDR_MAX_ALWAYS)
-		return mdr_compile_refuse(compiler, *compiler->pattern_places[index],
-								  pattern->kind == MDR_USE_TERM ? compiler->policy->rules[pattern->owner].id : NULL,
-								  "no filter can be made for this pattern (%s), and there are %d such already", reason,
-								  MDR_MAX_ALWAYS);
-	compiler->always[spelling][compiler->always_counts[spelling]++] = index;
+/* A set of literals under one key, so that equal sets of several patterns are found by sorting. */
+typedef struct Keyed
+{
+	const char *key;			/* the strings, sorted, each with a zero byte behind it */
+	size_t		length;
+	uint32_t	pattern;
+} Keyed;
+
+static int
+compare_keyed(const void *left, const void *right)
+{
+	const Keyed *a = left;
+	const Keyed *b = right;
+	int			order = memcmp(a->key, b->key, a->length < b->length ? a->length : b->length);
+
+	if (order == 0)
+		order = (a->length > b->length) - (a->length < b->length);
+	return order != 0 ? order : (a->pattern > b->pattern) - (a->pattern < b->pattern);
+}
+
+static int
+compare_strings(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *) left, *(const char *const *) right);
+}
+
+static bool
+make_key(MdrArena *arena, const MdrSet *set, Keyed *keyed)
+{
+	MdrBuffer	key = {arena};
+
+	qsort(set->strings, set->count, sizeof(char *), compare_strings);
+	for (uint32_t i = 0; i < set->count; i++)
+		if (i == 0 || strcmp(set->strings[i], set->strings[i - 1]) != 0)
+			mdr_buffer_append(&key, set->strings[i], strlen(set->strings[i]) + 1);
+	keyed->key = key.bytes;
+	keyed->length = key.length;
+	return !key.failed;
+}
+
+/* Tries pattern `index` on everything: no literal announces it. */
+static MdrStatus
+set_aside(MdrCompiler *compiler, MdrView view, uint32_t index)
+{
+	if (compiler->always_counts[view] == MDR_MAX_ALWAYS)
+		return mdr_compile_refuse(compiler, *compiler->pattern_places[index], rule_of(compiler, &compiler->patterns[index]),
+								  "nothing in this pattern is fixed text of two letters or one character, and there are %d such"
+								  " patterns already", MDR_MAX_ALWAYS);
+	compiler->always[view][compiler->always_counts[view]++] = index;
 	return MDR_OK;
 }
 
-typedef struct Filtered
-{
-	const char **texts;
-	unsigned   *flags;
-	unsigned   *ids;
-	uint32_t	count;
-} Filtered;
-
-/* The patterns of a spelling that Vectorscan says it can take. */
+/* Every pattern's sets in one view; all patterns have as many in each view, the plain view's number being the measure. */
 static MdrStatus
-choose_filtered(MdrCompiler *compiler, int spelling, Filtered *filtered)
+find_sets(MdrCompiler *compiler, MdrView view, Keyed *keyed, uint32_t *count)
 {
-	uint32_t	views = spelling == 0 ? ~(1u << MDR_VIEW_LEET) : 1u << MDR_VIEW_LEET;
-
-	filtered->texts = mdr_alloc_array(compiler->scratch, compiler->npatterns, sizeof(char *));
-	filtered->flags = mdr_alloc_array(compiler->scratch, compiler->npatterns, sizeof(unsigned));
-	filtered->ids = mdr_alloc_array(compiler->scratch, compiler->npatterns, sizeof(unsigned));
-	compiler->always[spelling] = mdr_alloc_array(compiler->scratch, MDR_MAX_ALWAYS, sizeof(uint32_t));
-	if (filtered->texts == NULL || filtered->flags == NULL || filtered->ids == NULL || compiler->always[spelling] == NULL)
-		return mdr_compile_no_memory(compiler);
 	for (uint32_t i = 0; i < compiler->npatterns; i++)
 	{
-		hs_expr_info_t *info = NULL;
-		hs_compile_error_t *problem = NULL;
-		const char *text = compiler->strings.bytes + compiler->patterns[i].text[spelling];
-		MdrStatus	status = MDR_OK;
+		MdrImagePattern *pattern = &compiler->patterns[i];
+		MdrSet		sets[MDR_MAX_SETS];
+		uint32_t	nsets;
 
-		if (!(compiler->patterns[i].views & views))
+		if (!(pattern->views & (1u << view)))
 			continue;
-		if (hs_expression_info(text, PREFILTER_FLAGS, &info, &problem) == HS_SUCCESS)
+		if (mdr_filter_sets(compiler->scratch, compiler->strings.bytes + pattern->text[MDR_SPELLING(view)], sets,
+							&nsets) != MDR_OK)
+			return mdr_compile_no_memory(compiler);
+		if (view == MDR_VIEW_PLAIN)
+			pattern->nsets = nsets;
+		else if (nsets < pattern->nsets)
+			nsets = 0;
+		if (nsets == 0 || pattern->nsets == 0)
 		{
-			uint32_t	n = filtered->count++;
+			MdrStatus	status = set_aside(compiler, view, i);
 
-			filtered->texts[n] = text;
-			filtered->flags[n] = PREFILTER_FLAGS;
-			filtered->ids[n] = i;
+			if (status != MDR_OK)
+				return status;
+			continue;
 		}
-		else
-			status = set_aside(compiler, spelling, i, problem ? problem->message : "unknown error");
-		free(info);
-		hs_free_compile_error(problem);
-		if (status != MDR_OK)
-			return status;
+		for (uint32_t s = 0; s < pattern->nsets; s++)
+		{
+			Keyed	   *entry = &keyed[(*count)++];
+
+			entry->pattern = i;
+			if (!make_key(compiler->scratch, &sets[s], entry))
+				return mdr_compile_no_memory(compiler);
+		}
 	}
 	return MDR_OK;
 }
 
-static void
-leave_out(Filtered *filtered, uint32_t index)
-{
-	uint32_t	after = --filtered->count - index;
-
-	memmove(&filtered->texts[index], &filtered->texts[index + 1], after * sizeof(char *));
-	memmove(&filtered->flags[index], &filtered->flags[index + 1], after * sizeof(unsigned));
-	memmove(&filtered->ids[index], &filtered->ids[index + 1], after * sizeof(unsigned));
-}
-
-/* Builds a spelling's database, leaving out one by one what Vectorscan refuses only now. */
+/* Gives equal sets one number, and adds their literals. */
 static MdrStatus
-build_filter(MdrCompiler *compiler, int spelling, Filtered *filtered)
+number_sets(MdrCompiler *compiler, MdrView view, Keyed *keyed, uint32_t count)
 {
-	while (filtered->count > 0)
+	compiler->sets[view] = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageSet));
+	compiler->set_patterns[view] = mdr_alloc_array(compiler->scratch, count + 1, sizeof(uint32_t));
+	if (compiler->sets[view] == NULL || compiler->set_patterns[view] == NULL)
+		return mdr_compile_no_memory(compiler);
+	qsort(keyed, count, sizeof(Keyed), compare_keyed);
+	for (uint32_t i = 0; i < count; i++)
 	{
-		hs_database_t *database = NULL;
-		hs_compile_error_t *problem = NULL;
-		MdrStatus	status;
+		uint32_t	set = compiler->set_counts[view];
+		bool		same = i > 0 && keyed[i].length == keyed[i - 1].length
+			&& memcmp(keyed[i].key, keyed[i - 1].key, keyed[i].length) == 0;
 
-		if (hs_compile_multi(filtered->texts, filtered->flags, filtered->ids, filtered->count, HS_MODE_BLOCK, NULL, &database,
-							 &problem) == HS_SUCCESS)
-			return mdr_compile_serialize(compiler, database, &compiler->pattern_databases[spelling]);
-		if (problem != NULL && problem->expression >= 0 && problem->expression < filtered->count)
+		compiler->set_patterns[view][compiler->set_pattern_counts[view]++] = keyed[i].pattern;
+		if (same)
 		{
-			status = set_aside(compiler, spelling, filtered->ids[problem->expression], problem->message);
-			leave_out(filtered, problem->expression);
+			compiler->sets[view][set - 1].count++;
+			continue;
 		}
-		else
-			status = mdr_fail(compiler->error, MDR_BROKEN, 0, 0, "Vectorscan refused the patterns: %s",
-							  problem ? problem->message : "unknown error");
-		hs_free_compile_error(problem);
-		if (status != MDR_OK)
-			return status;
+		compiler->sets[view][set] = (MdrImageSet) {i, 1};
+		compiler->set_counts[view]++;
+		for (const char *literal = keyed[i].key; literal < keyed[i].key + keyed[i].length; literal += strlen(literal) + 1)
+		{
+			MdrStatus	status = mdr_compile_announcer(compiler, view, literal, (uint32_t) strlen(literal), set,
+													   *compiler->pattern_places[keyed[i].pattern]);
+
+			if (status != MDR_OK)
+				return status;
+		}
 	}
 	return MDR_OK;
+}
+
+static MdrStatus
+compile_sets(MdrCompiler *compiler, MdrView view)
+{
+	Keyed	   *keyed = mdr_alloc_array(compiler->scratch, compiler->npatterns, MDR_MAX_SETS * sizeof(Keyed));
+	uint32_t	count = 0;
+	MdrStatus	status;
+
+	compiler->always[view] = mdr_alloc_array(compiler->scratch, MDR_MAX_ALWAYS, sizeof(uint32_t));
+	if (keyed == NULL || compiler->always[view] == NULL)
+		return mdr_compile_no_memory(compiler);
+	status = find_sets(compiler, view, keyed, &count);
+	return status == MDR_OK ? number_sets(compiler, view, keyed, count) : status;
 }
 
 static uint32_t
@@ -229,13 +275,7 @@ mdr_compile_patterns(MdrCompiler *compiler)
 		return mdr_compile_no_memory(compiler);
 	status = add_all(compiler, &pcre);
 	mdr_pcre_close(&pcre);
-	for (int spelling = 0; status == MDR_OK && spelling < MDR_NSPELLINGS; spelling++)
-	{
-		Filtered	filtered = {0};
-
-		status = choose_filtered(compiler, spelling, &filtered);
-		if (status == MDR_OK)
-			status = build_filter(compiler, spelling, &filtered);
-	}
+	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
+		status = compile_sets(compiler, view);
 	return status;
 }

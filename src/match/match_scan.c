@@ -1,12 +1,12 @@
 /*
  * match_scan.c
- *		Content -> findings: cuts it into windows, folds each, runs the databases of each view over it.
+ *		Content -> findings: cuts it into windows, folds each, runs each view's database over it.
  *
  * Content up to 64 KB is one window.  Longer content is cut into windows of 64 KB that overlap by 4 KB, at the start of a
  * character and, where there is one near, at white space.  A hit within 256 bytes of a cut is left to the window that sees
  * what is on both sides of it; what two windows see alike is reported once.
  *
- * Vectorscan's callbacks only record; when a bound is reached they stop the scan, and the content is unknown.
+ * Vectorscan's callback only records; when a bound is reached it stops the scan, and the content is unknown.
  *
  * Input: the content of the caller.  Output: findings in the caller's arena.  Locks: none.  Memory: a window's own comes from the
  * engine's scratch arena, reset for each window, so that the cost of long content is that of one window.  On error: a status;
@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-/* What a callback may know: where to record, and why it stopped. */
+/* What the callback may know: where to record, and why it stopped. */
 typedef struct Recorder
 {
 	MdrWindow  *window;
@@ -29,7 +29,7 @@ static MdrStatus
 grow_hits(Recorder *recorder)
 {
 	MdrHits    *hits = recorder->hits;
-	uint32_t	larger = hits->capacity ? hits->capacity * 4 : 64;
+	uint32_t	larger = hits->capacity ? hits->capacity * 4 : 256;
 	MdrHit	   *items;
 
 	if (hits->count == MDR_MAX_HITS)
@@ -44,75 +44,64 @@ grow_hits(Recorder *recorder)
 	return MDR_OK;
 }
 
+/*
+ * Records a hit.  A literal that only announces patterns is recorded once: of it nothing more than its presence is asked, and
+ * such literals are common words.
+ */
 static int
-record_literal(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+record(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
 {
 	Recorder   *recorder = context;
+	MdrEngine  *engine = recorder->window->engine;
 	MdrHits    *hits = recorder->hits;
+	uint32_t	kinds = engine->literals[recorder->view][id].kinds;
 
-	if (hits->count == hits->capacity && (recorder->status = grow_hits(recorder)) != MDR_OK)
-		return 1;
-	hits->items[hits->count++] = (MdrHit) {id, (uint32_t) to};
-	recorder->window->kinds |= recorder->window->engine->literals[recorder->view][id].kinds;
-	return 0;
-}
-
-static int
-record_pattern(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
-{
-	Recorder   *recorder = context;
-	MdrHits    *hits = recorder->hits;
-	const MdrImagePattern *pattern = &recorder->window->engine->patterns[id];
-
-	if (!(pattern->views & (1u << recorder->view)))
+	if (kinds == 1u << MDR_USE_SET && engine->literal_seen[id] == engine->number)
 		return 0;
+	engine->literal_seen[id] = engine->number;
 	if (hits->count == hits->capacity && (recorder->status = grow_hits(recorder)) != MDR_OK)
 		return 1;
 	hits->items[hits->count++] = (MdrHit) {id, (uint32_t) to};
-	recorder->window->kinds |= 1u << pattern->kind;
+	recorder->window->kinds |= kinds;
 	return 0;
 }
 
-static MdrStatus
-run_database(MdrWindow *window, MdrView view, hs_database_t *database, match_event_handler handler, MdrHits *hits)
+/* Begins a view: nothing of it was seen yet. */
+static void
+forget_seen(MdrEngine *engine)
 {
-	const MdrText *text = &window->text[view];
-	Recorder	recorder = {window, hits, view, MDR_OK};
-	hs_error_t	result;
-
-	if (database == NULL || text->length == 0)
-		return MDR_OK;
-	result = hs_scan(database, text->bytes, text->length, 0, window->engine->hs_scratch, handler, &recorder);
-	if (result == HS_SUCCESS || (result == HS_SCAN_TERMINATED && recorder.status != MDR_OK))
-		return recorder.status;
-	window->scan->unknown = "Vectorscan could not scan";
-	return MDR_BROKEN;
-}
-
-/* Patterns without a filter are candidates everywhere. */
-static MdrStatus
-add_always(MdrWindow *window, MdrView view)
-{
-	const MdrEngine *engine = window->engine;
-	int			spelling = MDR_SPELLING(view);
-	Recorder	recorder = {window, &window->candidates[view], view, MDR_OK};
-
-	for (uint32_t i = 0; i < engine->nalways[spelling] && recorder.status == MDR_OK; i++)
-		record_pattern(engine->always[spelling][i], 0, 0, 0, &recorder);
-	return recorder.status;
+	if (++engine->number != 0)
+		return;
+	/* The number came round to 0 after 2^32 views: old marks would look new. */
+	for (int v = 0; v < MDR_NVIEWS; v++)
+	{
+		memset(engine->literal_seen, 0, engine->nliterals[v] * sizeof(uint32_t));
+		memset(engine->set_seen, 0, engine->header->sections[MDR_SETS + v].count * sizeof(uint32_t));
+	}
+	memset(engine->pattern_seen, 0, engine->npatterns * sizeof(*engine->pattern_seen));
+	engine->number = 1;
 }
 
 static MdrStatus
 scan_view(MdrWindow *window, MdrView view)
 {
 	MdrEngine  *engine = window->engine;
-	MdrStatus	status = run_database(window, view, engine->literal_databases[view], record_literal, &window->literals[view]);
+	const MdrText *text = &window->text[view];
+	Recorder	recorder = {window, &window->hits[view], view, MDR_OK};
+	hs_error_t	result;
 
 	window->views |= 1u << view;
-	if (status != MDR_OK || view == MDR_VIEW_SQUEEZED)
-		return status;
-	status = run_database(window, view, engine->pattern_databases[MDR_SPELLING(view)], record_pattern, &window->candidates[view]);
-	return status == MDR_OK ? add_always(window, view) : status;
+	forget_seen(engine);
+	if (engine->databases[view] != NULL && text->length > 0)
+	{
+		result = hs_scan(engine->databases[view], text->bytes, text->length, 0, engine->hs_scratch, record, &recorder);
+		if (result != HS_SUCCESS && (result != HS_SCAN_TERMINATED || recorder.status == MDR_OK))
+		{
+			window->scan->unknown = "Vectorscan could not scan";
+			return MDR_BROKEN;
+		}
+	}
+	return recorder.status == MDR_OK ? mdr_find_candidates(window, view) : recorder.status;
 }
 
 /* Everything that Vectorscan has to say of the window, in every view that the text shows signs of. */
@@ -166,7 +155,7 @@ scan_window(MdrWindow *window, const char *content)
 
 	mdr_arena_reset(window->engine->scratch);
 	window->views = window->kinds = 0;
-	memset(window->literals, 0, sizeof(window->literals));
+	memset(window->hits, 0, sizeof(window->hits));
 	memset(window->candidates, 0, sizeof(window->candidates));
 	memset(&window->found, 0, sizeof(MdrSpans));
 	memset(&window->members, 0, sizeof(MdrSpans));

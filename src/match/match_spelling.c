@@ -272,19 +272,9 @@ take_group(Speller *s)
 		s->last = closing == ')' ? ATOM : NOTHING;
 		return MDR_OK;
 	}
-	copy(s, 2);
-	if (strchr("=!:|>(<", *s->p) != NULL && *s->p != '\0')
-	{
-		if (*s->p != '(')
-			copy(s, *s->p == '<' ? 2 : 1);
-		return MDR_OK;
-	}
-	for (const char *p = s->p; *p != '\0' && *p != ':' && *p != ')'; p++)
-		if (*p == 'x')
-			return refuse(s, "extended mode is not allowed");
-	copy(s, strcspn(s->p, ":)"));
-	if (*s->p != '\0')
-		copy(s, 1);
+	if (s->p[2] == '\0' || strchr("=!:|><", s->p[2]) == NULL)
+		return refuse(s, "options and conditions inside a pattern are not allowed");
+	copy(s, s->p[2] == '<' ? 4 : 3);
 	return MDR_OK;
 }
 
@@ -405,6 +395,8 @@ take_one(Speller *s)
 		return take_list(s, end);
 	if (is_repeat(s->p))
 		return take_repeat(s);
+	if (c == '{')
+		return refuse(s, "a brace that is no repeat and no list must be written \\{");
 	if ((unsigned char) c >= 0x80)
 		return take_character(s, false);
 	if (c >= 'A' && c <= 'Z')

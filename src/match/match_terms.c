@@ -1,6 +1,6 @@
 /*
  * match_terms.c
- *		Terms, all_of words, context signs and allowed phrases -> literals to look for, by view.
+ *		Terms, all_of words, context signs and allowed phrases -> literals to look for, and a database of them, by view.
  *
  * A term's {lists} are expanded (every combination), each result is folded as its view folds content, and equal results are
  * put together, so that a literal is looked for once however many rules want it.  A "*" at an end drops the word boundary
@@ -322,7 +322,7 @@ compile_database(MdrCompiler *compiler, MdrView view, const char **literals, con
 		hs_free_compile_error(problem);
 		return status;
 	}
-	return mdr_compile_serialize(compiler, database, &compiler->literal_databases[view]);
+	return mdr_compile_serialize(compiler, database, &compiler->databases[view]);
 }
 
 /* Puts equal literals together, each with its uses, and builds the view's database. */
@@ -387,6 +387,22 @@ mdr_compile_terms(MdrCompiler *compiler)
 	}
 	for (uint32_t i = 0; status == MDR_OK && i < policy->nrules; i++)
 		status = compile_rule(compiler, i);
+	return status;
+}
+
+MdrStatus
+mdr_compile_announcer(MdrCompiler *compiler, MdrView view, const char *literal, uint32_t length, uint32_t set, MdrPlace place)
+{
+	Owner		owner = {.kind = MDR_USE_SET, .owner = set};
+
+	return add_use(compiler, view, &owner, literal, length, 0, 0, place);
+}
+
+MdrStatus
+mdr_compile_databases(MdrCompiler *compiler)
+{
+	MdrStatus	status = MDR_OK;
+
 	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
 		status = unite(compiler, view);
 	return status;

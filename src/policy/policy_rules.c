@@ -234,7 +234,17 @@ sort_names(MdrArena *arena, const void *first, size_t stride, uint32_t count, ui
 	return names;
 }
 
-/* Every {name} must be a list's; a brace that begins no name is a slip, save in a pattern. */
+/* Whether something in braces was surely meant as a list's name: a letter follows the brace. */
+static bool
+misspelt(const char *text, size_t from, size_t to)
+{
+	for (size_t i = from; i < to && text[i] != '\0'; i++)
+		if (text[i] == '{' && ((text[i + 1] >= 'a' && text[i + 1] <= 'z') || (text[i + 1] >= 'A' && text[i + 1] <= 'Z')))
+			return true;
+	return false;
+}
+
+/* Every {name} must be a list's. */
 static MdrStatus
 check_references(MdrReader *reader, const MdrStrings *strings, bool pattern, const char *rule)
 {
@@ -249,10 +259,10 @@ check_references(MdrReader *reader, const MdrStrings *strings, bool pattern, con
 		for (;; from = end)
 		{
 			bool		found = mdr_policy_reference(text, from, pattern, &start, &end);
-			size_t		brace = from + strcspn(text + from, "{}");
 
-			if (!pattern && text[brace] != '\0' && (!found || brace < start))
-				return mdr_reader_fail(reader, strings->places[i], "a brace in a term must enclose the name of a list");
+			if (!pattern && misspelt(text, from, found ? start : SIZE_MAX))
+				return mdr_reader_fail(reader, strings->places[i],
+									   "a list's name is a lower-case letter, then those, digits, _ or ., then }");
 			if (!found)
 				break;
 			if (mdr_policy_list(reader->policy, text + start + 1, end - start - 2) == NULL)
