@@ -11,7 +11,7 @@ use Time::HiRes qw(time usleep);
 my $insert = q{INSERT INTO post (account, body) VALUES ('ann', 'a zorblax');};
 my $node = PostgreSQL::Test::Cluster->new('survives');
 $node->init;
-$node->append_conf('postgresql.conf', "fsync = on\nrestart_after_crash = on\n");
+$node->append_conf('postgresql.conf', "restart_after_crash = on\n");
 $node->start;
 install($node);
 

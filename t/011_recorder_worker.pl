@@ -141,6 +141,9 @@ is($node->psql('postgres', "DROP DATABASE $_"), 0, "DROP DATABASE $_ succeeds") 
 cmp_ok(time - $before, '<', 10, 'within 5 s each');
 
 # The extension goes and comes back while its worker stays.
+$node->append_conf('postgresql.conf', "moderation.recorder_idle = 4000ms\n");
+$node->reload;
+usleep(100_000);
 ok(refused_id($node, $insert, 'two'), 'database two has a worker');
 my $pid = worker_pid($node, 'two');
 is($node->psql('two', 'DROP EXTENSION moderation CASCADE'), 0, 'DROP EXTENSION succeeds');

@@ -37,7 +37,16 @@ mdr_named_memory_compat(const char *name, size_t size, void (*prepare) (void *me
 #endif
 }
 
-/* Whether an interrupt is pending that may end the statement or the session.  17: "Add support for a transaction_timeout". */
+/* 17: "Add support for a transaction_timeout", for which set(name, value) is called where it exists. */
+static inline void
+mdr_no_transaction_timeout_compat(void (*set) (const char *name, const char *value))
+{
+#if PG_VERSION_NUM >= 170000
+	set("transaction_timeout", "0");
+#endif
+}
+
+/* Whether an interrupt is pending that may end the statement or the session.  17: transaction_timeout. */
 static inline bool
 mdr_interrupt_ends_compat(void)
 {

@@ -140,7 +140,8 @@ mdr_ring_put(MdrRing *ring, const char *bytes, uint64 length, bool wait, uint64 
 	}
 
 	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
-	full = ring->head - ring->tail >= MDR_RING_SLOTS;
+	/* What nobody waits for must not crowd out what somebody waits for. */
+	full = ring->head - ring->tail >= (wait ? MDR_RING_SLOTS : MDR_RING_SLOTS / 2);
 	if (!full)
 	{
 		MdrSlot    *slot = slot_of(ring, ring->head);
@@ -336,6 +337,17 @@ mdr_ring_fetch_spooled(MdrRing *ring)
 	ring->spooled = false;
 	LWLockRelease(&ring->lock);
 	return spooled;
+}
+
+bool
+mdr_ring_empty(MdrRing *ring)
+{
+	bool		empty;
+
+	LWLockAcquire(&ring->lock, LW_SHARED);
+	empty = ring->head == ring->tail;
+	LWLockRelease(&ring->lock);
+	return empty;
 }
 
 bool

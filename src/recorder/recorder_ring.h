@@ -131,6 +131,7 @@ extern bool mdr_ring_claim(MdrRing *ring);
 extern int	mdr_ring_take(MdrRing *ring, MdrTaken *taken, char *space);
 extern void mdr_ring_acknowledge(MdrRing *ring, const MdrTaken *taken, int count, int64 recorded);
 extern bool mdr_ring_fetch_spooled(MdrRing *ring);	/* whether something was spooled since the last call */
+extern bool mdr_ring_empty(MdrRing *ring);
 extern bool mdr_ring_stopping(MdrRing *ring);
 extern bool mdr_ring_leave(MdrRing *ring);	/* false when there is work */
 extern void mdr_ring_abandon(MdrRing *ring);	/* at exit, whatever the reason */

@@ -24,7 +24,7 @@
 
 /* The name carries the layout: sessions that still run an older library keep to their own root. */
 #define ROOT_NAME "moderation recorder 1"
-#define ROOT_DATABASES 64
+#define ROOT_DATABASES 1024	/* 8 bytes each; beyond, there is only the spool */
 #define RING_MAGIC 0x4D445231
 
 typedef struct MdrRootEntry

@@ -284,7 +284,7 @@ uncounted_accounts(MemoryContext context)
 }
 
 MdrRetry
-mdr_strike_retry(void)
+mdr_strike_retry(bool (*interrupted) (void))
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "moderation strikes", ALLOCSET_DEFAULT_SIZES);
@@ -309,6 +309,11 @@ mdr_strike_retry(void)
 		char	   *account = lfirst(cell);
 
 		CHECK_FOR_INTERRUPTS();
+		if (interrupted())
+		{
+			result = MDR_RETRY_LATER;
+			break;
+		}
 		MemoryContextSwitchTo(context);
 		PG_TRY();
 		{

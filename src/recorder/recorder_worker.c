@@ -31,6 +31,7 @@
 #include "utils/snapmgr.h"
 
 #include "account/account.h"
+#include "recorder/recorder_compat.h"
 #include "recorder/recorder_ring.h"
 #include "recorder/recorder_settings.h"
 #include "recorder/recorder_spool.h"
@@ -42,7 +43,9 @@
 #define SPOOL_RETRY_MS 500
 #define STRIKE_RETRY_MS 100
 #define STRIKE_FAILED_MS 10000
+#define SPOOL_PATIENCE_MS 60000	/* so long the worker stays for a spool that it cannot drain */
 #define LOCK_TIMEOUT "100ms"
+#define RETRY_LOCK_TIMEOUT "20ms"	/* for strikes that were too late already: somebody may wait for a record meanwhile */
 
 PGDLLEXPORT void mdr_recorder_main(Datum argument);
 
@@ -95,9 +98,7 @@ override_settings(void)
 	set("lock_timeout", LOCK_TIMEOUT);
 	set("statement_timeout", "0");
 	set("idle_in_transaction_session_timeout", "0");
-#if PG_VERSION_NUM >= 170000
-	set("transaction_timeout", "0");
-#endif
+	mdr_no_transaction_timeout_compat(set);
 	set("default_tablespace", "");
 	set("jit", "off");
 	set("DateStyle", "ISO, YMD");
@@ -427,12 +428,24 @@ in(long milliseconds)
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
 }
 
+static bool
+called_for(void)
+{
+	return !mdr_ring_empty(ring);
+}
+
 /* Whether something is left that this worker should stay for. */
 static bool
 serve_strikes(void)
 {
+	MdrRetry	result = MDR_RETRY_DONE;
+
 	MemoryContextSwitchTo(batch_context);
-	switch (installed() ? mdr_strike_retry() : MDR_RETRY_DONE)
+	set("lock_timeout", RETRY_LOCK_TIMEOUT);
+	if (installed())
+		result = mdr_strike_retry(called_for);
+	set("lock_timeout", LOCK_TIMEOUT);
+	switch (result)
 	{
 		case MDR_RETRY_LATER:
 			strikes_due = in(STRIKE_RETRY_MS);
@@ -471,7 +484,8 @@ serve(void)
 {
 	char	   *space = MemoryContextAlloc(TopMemoryContext, (Size) MDR_BATCH * MDR_SLOT_BYTES);
 	TimestampTz idle_until;
-	bool		stay = false;
+	TimestampTz spool_failed = 0;	/* since when the spool cannot be drained */
+	bool		stay = false;	/* for strikes */
 
 	/* First what is waited for, then what a predecessor or a time without one has left. */
 	spool_due = strikes_due = GetCurrentTimestamp();
@@ -493,7 +507,16 @@ serve(void)
 		}
 		if (mdr_ring_fetch_spooled(ring) || is_due(spool_due))
 		{
-			spool_due = serve_spool() ? 0 : in(SPOOL_RETRY_MS);
+			if (serve_spool())
+				spool_due = spool_failed = 0;
+			else
+			{
+				spool_due = in(SPOOL_RETRY_MS);
+				if (spool_failed == 0)
+					spool_failed = GetCurrentTimestamp();
+				if (!TimestampDifferenceExceeds(spool_failed, GetCurrentTimestamp(), SPOOL_PATIENCE_MS))
+					idle_until = Max(idle_until, in(SPOOL_RETRY_MS + 1));
+			}
 			continue;
 		}
 		if (is_due(strikes_due))

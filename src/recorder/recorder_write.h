@@ -34,8 +34,11 @@ typedef enum MdrRetry
 	MDR_RETRY_FAILED			/* the ladder fails for some other reason: not before the next worker */
 } MdrRetry;
 
-/* Counts what is recorded and uncounted, one transaction for each account.  Outside a transaction. */
-extern MdrRetry mdr_strike_retry(void);
+/*
+ * Counts what is recorded and uncounted, one transaction for each account, until interrupted() says that there is better to do
+ * (then: MDR_RETRY_LATER).  Outside a transaction.
+ */
+extern MdrRetry mdr_strike_retry(bool (*interrupted) (void));
 
 /* Whether an error means: the same may work a little later. */
 extern bool mdr_error_passes(int sqlstate);
