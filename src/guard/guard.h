@@ -70,6 +70,9 @@ extern const MdrGuard *mdr_guard_find(Relation relation);
 /* Whether moderation.guarded has the relation itself. */
 extern bool mdr_guard_registered(Oid relation);
 
+/* A relation's name, schema-qualified, quoted as needed, in the current memory context. */
+extern char *mdr_guard_name(Oid relation);
+
 /* A tuple's account as text in the current memory context, as a cast to text would have it; NULL for NULL. */
 extern char *mdr_guard_account(const MdrGuard *guard, HeapTuple tuple, TupleDesc descriptor);
 

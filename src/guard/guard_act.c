@@ -2,8 +2,7 @@
  * guard_act.c
  *		What follows from the verdicts on a row: events for the recorder, the refusal, the quarantine, the mask.
  *
- * The error that refuses names the clause and nothing of the content or the rule, and keeps the statement and its context out of
- * the server log, which would repeat the content there.  An event is recorded before the error is raised.
+ * The error that refuses names the clause and nothing of the content or the rule.  An event is recorded before it is raised.
  *
  * Locks: RowExclusiveLock on moderation.quarantine for a diverted row; what the recorder takes.  The owner's rights are used for that
  * insert alone; turning a row into jsonb may run casts of the table's own types, and so runs as the caller.
@@ -43,12 +42,6 @@ deciding_category(const MdrScanned *scanned)
 	if (verdict->status == MDR_UNKNOWN && verdict->categories[verdict->category].action < scanned->action)
 		return -1;
 	return verdict->category;
-}
-
-static char *
-relation_name(Oid relation)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
 }
 
 static void
@@ -136,7 +129,7 @@ mdr_guard_event(const MdrRow *row, const MdrScanned *scanned, MdrAction taken, M
 	event->action = taken;
 	event->policy = mdr_from_utf8(row->live->policy, strlen(row->live->policy));
 	event->policy_version = row->live->version;
-	event->relation = relation_name(row->guard->root);
+	event->relation = mdr_guard_name(row->guard->root);
 	event->column = NameStr(scanned->content.column->name);
 	event->db_role = GetUserNameFromId(GetUserId(), false);
 	hash_content(&scanned->content, event->content_sha256);
@@ -227,8 +220,6 @@ mdr_guard_refuse(MdrRow *row)
 			 errdetail_internal("%s", refusal_detail(&events[gravest])),
 			 deciding >= 0 ? errhint("Change the content, or ask for a review and name the violation_id.")
 			 : errhint("Shorten the content, or store it in parts."),
-			 errhidestmt(true),
-			 errhidecontext(true),
 			 err_generic_string(PG_DIAG_SCHEMA_NAME, get_namespace_name(get_rel_namespace(row->guard->root))),
 			 err_generic_string(PG_DIAG_TABLE_NAME, get_rel_name(row->guard->root)),
 			 err_generic_string(PG_DIAG_COLUMN_NAME, events[gravest].column)));

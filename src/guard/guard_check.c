@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
@@ -21,6 +22,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -32,7 +34,10 @@
 char *
 mdr_guard_name(Oid relation)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+	Oid			namespace = get_rel_namespace(relation);
+
+	return quote_qualified_identifier(isAnyTempNamespace(namespace) ? "pg_temp" : get_namespace_name(namespace),
+									  get_rel_name(relation));
 }
 
 /* reason: follows "cannot guard relation: "; hint: a command, or what to do. */
@@ -79,7 +84,7 @@ suggestion(Oid relation, const char *account)
 }
 
 void
-mdr_guard_check_owner(Oid relation)
+mdr_guard_check_owner(Oid relation, const char *verb)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
@@ -91,8 +96,30 @@ mdr_guard_check_owner(Oid relation)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	if (!has_privs_of_role(GetUserId(), owner))
-		refuse(relation, psprintf("it belongs to role \"%s\"", GetUserNameFromId(owner, false)),
-			   psprintf("SET ROLE %s;", quote_identifier(GetUserNameFromId(owner, false))));
+		ereport(ERROR,
+				(errcode(ERRCODE_MDR_BAD_GUARD),
+				 errmsg("cannot %s %s: it belongs to role \"%s\"", verb, mdr_guard_name(relation), GetUserNameFromId(owner, false)),
+				 errhint("SET ROLE %s;", quote_identifier(GetUserNameFromId(owner, false)))));
+}
+
+/* A parent by INHERITS, or InvalidOid. */
+static Oid
+inherits_from(Oid relation)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			parent = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		parent = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return parent;
 }
 
 /* Not a partition, and neither parent nor child by INHERITS: triggers are not inherited that way. */
@@ -100,6 +127,7 @@ static void
 check_ancestry(const MdrGuardRequest *request, Form_pg_class class)
 {
 	List	   *children;
+	Oid			parent;
 
 	if (class->relispartition)
 	{
@@ -112,9 +140,10 @@ check_ancestry(const MdrGuardRequest *request, Form_pg_class class)
 	if (request->relkind != RELKIND_PARTITIONED_TABLE && list_length(children) > 1)
 		refuse(request->relation, "other tables inherit from it, and rows of theirs would be seen through it unscanned",
 			   psprintf("ALTER TABLE %s NO INHERIT %s;", mdr_guard_name(lsecond_oid(children)), mdr_guard_name(request->relation)));
-	if (has_superclass(request->relation))
-		refuse(request->relation, "it inherits from another table",
-			   psprintf("Drop the inheritance: ALTER TABLE %s NO INHERIT ...;", mdr_guard_name(request->relation)));
+	parent = inherits_from(request->relation);
+	if (OidIsValid(parent))
+		refuse(request->relation, psprintf("it inherits from %s", mdr_guard_name(parent)),
+			   psprintf("ALTER TABLE %s NO INHERIT %s;", mdr_guard_name(request->relation), mdr_guard_name(parent)));
 	/* guarded on its own, and attached since */
 	for (int i = 1; i < list_length(children); i++)
 		if (mdr_guard_registered(list_nth_oid(children, i)))

@@ -27,16 +27,13 @@ typedef struct MdrGuardRequest
 /* Runs one command that gives no rows, with the rights of the current user.  SPI is connected. */
 extern void mdr_guard_run(const char *format,...) __attribute__((format(printf, 1, 2)));
 
-/* Schema-qualified, quoted as needed. */
-extern char *mdr_guard_name(Oid relation);
-
 /* ---- guard_check.c ---- */
 
 /* Raises MD011 with the reason, and a hint that is the command to run, when the request cannot be met. */
 extern void mdr_guard_check(MdrGuardRequest *request);
 
-/* Raises MD011 when the current user does not own the relation. */
-extern void mdr_guard_check_owner(Oid relation);
+/* Raises MD011 when the current user does not own the relation.  verb: what cannot be done, for the message. */
+extern void mdr_guard_check_owner(Oid relation, const char *verb);
 
 /* ---- guard_security.c: the second wall ---- */
 

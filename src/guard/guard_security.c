@@ -6,8 +6,8 @@
  * parent's policies; it cannot mask, divert or record; and it makes COPY FROM impossible.  So it is asked for, never given, and
  * the triggers decide.  It is put on the table and on every partition, since rows may be written to each directly.
  *
- * Where row security was off, a permissive policy that allows everything keeps the table as open as it was, unless policies that
- * permit something are there already.  Where it was on, nothing is opened.  Relations whose row security was switched on or forced here
+ * Where row security was off, a permissive policy that allows everything keeps the table as open as it was (policies that had been
+ * prepared there do not begin to permit less; restrictive ones do take effect).  Where it was on, nothing is opened.  Relations whose row security was switched on or forced here
  * are remembered, so that taking it back restores what was found.
  *
  * Locks: AccessExclusiveLock on each relation, as ALTER TABLE and CREATE POLICY take.  The caller has SPI connected.
@@ -27,27 +27,34 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "guard/guard.h"
 #include "guard/guard_internal.h"
 
 #define BASE_POLICY		"moderation_base"
 #define WRITE_POLICY	"moderation_write"
 
 static bool
-has_permissive_policy(Oid relation)
+has_policy(Oid relation, const char *name)
 {
 	Relation	policies = table_open(PolicyRelationId, AccessShareLock);
-	ScanKeyData key;
+	ScanKeyData key[2];
 	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
+	bool		found;
 
-	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-	scan = systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true, NULL, 1, &key);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = ((Form_pg_policy) GETSTRUCT(tuple))->polpermissive;
+	ScanKeyInit(&key[0], Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+	ScanKeyInit(&key[1], Anum_pg_policy_polname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(policies, PolicyPolrelidPolnameIndexId, true, NULL, 2, key);
+	found = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	table_close(policies, AccessShareLock);
 	return found;
+}
+
+static void
+drop_policy(Oid relation, const char *policy)
+{
+	if (has_policy(relation, policy))
+		mdr_guard_run("DROP POLICY %s ON %s", policy, mdr_guard_name(relation));
 }
 
 static void
@@ -64,15 +71,14 @@ secure_one(Oid relation, const char *account, List **enabled, List **forced)
 	{
 		mdr_guard_run("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", name);
 		*enabled = list_append_unique_oid(*enabled, relation);
-		if (!has_permissive_policy(relation))
-			mdr_guard_run("CREATE POLICY " BASE_POLICY " ON %s USING (true) WITH CHECK (true)", name);
+		mdr_guard_run("CREATE POLICY " BASE_POLICY " ON %s USING (true) WITH CHECK (true)", name);
 	}
 	if (!was_forced)
 	{
 		mdr_guard_run("ALTER TABLE %s FORCE ROW LEVEL SECURITY", name);
 		*forced = list_append_unique_oid(*forced, relation);
 	}
-	mdr_guard_run("DROP POLICY IF EXISTS " WRITE_POLICY " ON %s", name);
+	drop_policy(relation, WRITE_POLICY);	/* of an earlier call, perhaps with another account column */
 	mdr_guard_run("CREATE POLICY " WRITE_POLICY " ON %s AS RESTRICTIVE FOR ALL USING (true)"
 				  " WITH CHECK (%s IS NULL OR moderation.may_write(%s::pg_catalog.text))", name, column, column);
 }
@@ -103,10 +109,10 @@ mdr_guard_unsecure(Oid relation, List *enabled, List *forced)
 		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(one)) || get_rel_relkind(one) == RELKIND_FOREIGN_TABLE)
 			continue;
 		name = mdr_guard_name(one);
-		mdr_guard_run("DROP POLICY IF EXISTS " WRITE_POLICY " ON %s", name);
+		drop_policy(one, WRITE_POLICY);
 		if (list_member_oid(enabled, one))
 		{
-			mdr_guard_run("DROP POLICY IF EXISTS " BASE_POLICY " ON %s", name);
+			drop_policy(one, BASE_POLICY);
 			mdr_guard_run("ALTER TABLE %s DISABLE ROW LEVEL SECURITY", name);
 		}
 		if (list_member_oid(forced, one))

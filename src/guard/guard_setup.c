@@ -217,6 +217,13 @@ make_trigger(Oid relation, const char *name, const char *when, const char *funct
 	mdr_guard_run("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", label, name);
 }
 
+static void
+drop_trigger(Oid relation, const char *name, const char *label)
+{
+	if (OidIsValid(get_trigger_oid(relation, name, true)))
+		mdr_guard_run("DROP TRIGGER %s ON %s", name, label);
+}
+
 /* Whether there may be rows; a foreign table is not asked. */
 static bool
 has_rows(Oid relation)
@@ -282,9 +289,9 @@ moderation_guard_table(PG_FUNCTION_ARGS)
 	char	   *label;
 
 	read_request(fcinfo, &request);
-	mdr_guard_check_owner(request.relation);
+	mdr_guard_check_owner(request.relation, "guard");
 	LockRelationOid(request.relation, request.row_security ? AccessExclusiveLock : ShareRowExclusiveLock);
-	mdr_guard_check_owner(request.relation);	/* it may have been another's, or gone, once we had the lock */
+	mdr_guard_check_owner(request.relation, "guard");	/* it may have been another's, or gone, once we had the lock */
 	request.relkind = get_rel_relkind(request.relation);
 	mdr_guard_check(&request);
 	label = mdr_guard_name(request.relation);
@@ -313,9 +320,9 @@ moderation_unguard_table(PG_FUNCTION_ARGS)
 	Before		before;
 	char	   *label;
 
-	mdr_guard_check_owner(request.relation);
+	mdr_guard_check_owner(request.relation, "unguard");
 	LockRelationOid(request.relation, AccessExclusiveLock);
-	mdr_guard_check_owner(request.relation);
+	mdr_guard_check_owner(request.relation, "unguard");
 	label = mdr_guard_name(request.relation);
 
 	connect_spi();
@@ -330,8 +337,8 @@ moderation_unguard_table(PG_FUNCTION_ARGS)
 							 quote_literal_cstr(mdr_guard_name(llast_oid(get_partition_ancestors(request.relation)))))));
 		ereport(NOTICE, (errmsg("relation %s is not guarded", label)));
 	}
-	mdr_guard_run("DROP TRIGGER IF EXISTS %s ON %s", MDR_GUARD_SCAN_TRIGGER, label);
-	mdr_guard_run("DROP TRIGGER IF EXISTS %s ON %s", MDR_GUARD_VERIFY_TRIGGER, label);
+	drop_trigger(request.relation, MDR_GUARD_SCAN_TRIGGER, label);
+	drop_trigger(request.relation, MDR_GUARD_VERIFY_TRIGGER, label);
 	if (before.row_security)
 		mdr_guard_unsecure(request.relation, before.enabled, before.forced);
 	if (before.guarded)

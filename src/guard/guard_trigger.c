@@ -31,7 +31,7 @@
 PG_FUNCTION_INFO_V1(moderation_scan_row);
 PG_FUNCTION_INFO_V1(moderation_verify_row);
 
-/* ---- memory ---- */
+/* ---- memory, and what the log may see ---- */
 
 typedef struct Workspace
 {
@@ -39,9 +39,10 @@ typedef struct Workspace
 	MemoryContext context;
 	MdrArena   *arena;
 	bool		shared;			/* this backend's, to be used again */
+	ErrorContextCallback hiding;
 } Workspace;
 
-static Workspace backend_workspace = {NULL, NULL, NULL, true};
+static Workspace backend_workspace = {.shared = true};
 static int	busy = 0;			/* nest level of the transaction that uses it; 0 = nobody */
 static bool restore_warned = false;
 
@@ -73,6 +74,17 @@ prepare(void)
 	backend_workspace.context = context;
 }
 
+/*
+ * Keeps the statement and its context out of the server log for whatever is raised while a row is judged: they would repeat the
+ * content there, and the parameters it came in.
+ */
+static void
+hide_content(void *arg)
+{
+	errhidestmt(true);
+	errhidecontext(true);
+}
+
 static void
 enter(Workspace *workspace)
 {
@@ -90,6 +102,8 @@ enter(Workspace *workspace)
 		workspace->arena = mdr_arena_in(workspace->context, 0);
 		workspace->shared = false;
 	}
+	workspace->hiding = (ErrorContextCallback) {.previous = error_context_stack, .callback = hide_content};
+	error_context_stack = &workspace->hiding;
 	workspace->caller = MemoryContextSwitchTo(workspace->context);
 }
 
@@ -97,6 +111,7 @@ static void
 leave(Workspace *workspace)
 {
 	MemoryContextSwitchTo(workspace->caller);
+	error_context_stack = workspace->hiding.previous;
 	if (workspace->shared)
 	{
 		busy = 0;
