@@ -54,7 +54,7 @@ moderation_read_libraries(PG_FUNCTION_ARGS)
 	UVersionInfo icu_numbers;
 
 	if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) > (int) sizeof(pcre2) || pcre2_config(PCRE2_CONFIG_VERSION, pcre2) < 0)
-		strlcpy(pcre2, "unknown", sizeof(pcre2));
+		snprintf(pcre2, sizeof(pcre2), "unknown");
 	u_getVersion(icu_numbers);
 	u_versionToString(icu_numbers, icu);
 
