@@ -21,15 +21,18 @@ static void
 see_set(MdrWindow *window, MdrView view, uint32_t index)
 {
 	MdrEngine  *engine = window->engine;
-	const MdrImageSet *set = &engine->sets[view][index];
+	const MdrImageSet *set = &engine->sets[index];
 
 	if (engine->set_seen[index] == engine->number)
 		return;
 	engine->set_seen[index] = engine->number;
 	for (uint32_t i = set->first; i < set->first + set->count; i++)
 	{
-		uint32_t	pattern = engine->set_patterns[view][i];
+		const MdrImageChoice *choice = &engine->set_patterns[i];
+		uint32_t	pattern = choice->pattern;
 
+		if (!(choice->views & (1u << view)))
+			continue;
 		if (engine->pattern_seen[pattern].number != engine->number)
 		{
 			engine->pattern_seen[pattern].number = engine->number;
@@ -46,22 +49,23 @@ mdr_find_candidates(MdrWindow *window, MdrView view)
 	MdrEngine  *engine = window->engine;
 	const MdrHits *hits = &window->hits[view];
 
-	if (engine->nalways[view] == 0 && !(window->kinds & (1u << MDR_USE_SET)))
+	if (engine->nalways == 0 && !(window->kinds & (1u << MDR_USE_SET)))
 		return MDR_OK;
 	window->candidates[view].items = mdr_alloc_array(engine->scratch, engine->npatterns + 1, sizeof(uint32_t));
 	if (window->candidates[view].items == NULL)
 		return MDR_NO_MEMORY;
-	for (uint32_t i = 0; i < engine->nalways[view]; i++)
-		add_candidate(window, view, engine->always[view][i]);
+	for (uint32_t i = 0; i < engine->nalways; i++)
+		if (engine->always[i].views & (1u << view))
+			add_candidate(window, view, engine->always[i].pattern);
 	for (uint32_t i = 0; i < hits->count; i++)
 	{
-		const MdrImageLiteral *literal = &engine->literals[view][hits->items[i].literal];
+		const MdrImageLiteral *literal = &engine->literals[hits->items[i].literal];
 
-		if (!(literal->kinds & (1u << MDR_USE_SET)))
+		if (!(literal->kinds[view] & (1u << MDR_USE_SET)))
 			continue;
 		for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
-			if (engine->uses[view][u].kind == MDR_USE_SET)
-				see_set(window, view, engine->uses[view][u].owner);
+			if (engine->uses[u].kind == MDR_USE_SET && (engine->uses[u].views & (1u << view)))
+				see_set(window, view, engine->uses[u].owner);
 	}
 	return MDR_OK;
 }

@@ -186,17 +186,14 @@ typedef struct Piece
 static void
 gather(const MdrCompiler *compiler, Piece *pieces)
 {
-	for (int v = 0; v < MDR_NVIEWS; v++)
-	{
-		pieces[MDR_ALWAYS + v] = (Piece) {compiler->always[v], sizeof(uint32_t), compiler->always_counts[v]};
-		pieces[MDR_LITERALS + v] = (Piece) {compiler->literals[v], sizeof(MdrImageLiteral), compiler->literal_counts[v]};
-		pieces[MDR_USES + v] = (Piece) {compiler->unique_uses[v], sizeof(MdrImageUse), compiler->unique_counts[v]};
-		pieces[MDR_SETS + v] = (Piece) {compiler->sets[v], sizeof(MdrImageSet), compiler->set_counts[v]};
-		pieces[MDR_SET_PATTERNS + v] = (Piece) {compiler->set_patterns[v], sizeof(uint32_t), compiler->set_pattern_counts[v]};
-		pieces[MDR_DATABASES + v] = (Piece) {compiler->databases[v].bytes, 1, compiler->databases[v].length};
-	}
 	pieces[MDR_RULES] = (Piece) {compiler->rules, sizeof(MdrImageRule), compiler->policy->nrules};
 	pieces[MDR_PATTERNS] = (Piece) {compiler->patterns, sizeof(MdrImagePattern), compiler->npatterns};
+	pieces[MDR_ALWAYS] = (Piece) {compiler->always, sizeof(MdrImageChoice), compiler->nalways};
+	pieces[MDR_LITERALS] = (Piece) {compiler->literals, sizeof(MdrImageLiteral), compiler->nliterals};
+	pieces[MDR_USES] = (Piece) {compiler->unique_uses, sizeof(MdrImageUse), compiler->nuses};
+	pieces[MDR_SETS] = (Piece) {compiler->sets, sizeof(MdrImageSet), compiler->nsets};
+	pieces[MDR_SET_PATTERNS] = (Piece) {compiler->set_patterns, sizeof(MdrImageChoice), compiler->nset_patterns};
+	pieces[MDR_DATABASE] = (Piece) {compiler->database.bytes, 1, compiler->database.length};
 }
 
 static MdrStatus
@@ -253,7 +250,7 @@ mdr_compile(MdrArena *arena, const MdrPolicy *policy, char **image, size_t *leng
 	if (status == MDR_OK)
 		status = mdr_compile_patterns(&compiler);
 	if (status == MDR_OK)
-		status = mdr_compile_databases(&compiler);
+		status = mdr_compile_database(&compiler);
 	if (status == MDR_OK)
 		status = lay_image(&compiler, arena, image, length);
 	mdr_arena_destroy(compiler.scratch);

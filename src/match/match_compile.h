@@ -56,23 +56,22 @@ typedef struct MdrCompiler
 	MdrArena   *scratch;		/* gone when the compile is over */
 	MdrError   *error;
 	MdrBuffer	strings;
-	MdrTermUses uses[MDR_NVIEWS];
-	uint32_t	nliterals;		/* sum of uses[].count */
+	MdrTermUses uses;
 	MdrImageRule *rules;
 	MdrImagePattern *patterns;
 	uint32_t	npatterns;
 	const MdrPlace **pattern_places;
-	MdrImageLiteral *literals[MDR_NVIEWS];
-	uint32_t	literal_counts[MDR_NVIEWS];
-	MdrImageUse *unique_uses[MDR_NVIEWS];
-	uint32_t	unique_counts[MDR_NVIEWS];
-	uint32_t   *always[MDR_NVIEWS];
-	uint32_t	always_counts[MDR_NVIEWS];
-	MdrImageSet *sets[MDR_NVIEWS];
-	uint32_t	set_counts[MDR_NVIEWS];
-	uint32_t   *set_patterns[MDR_NVIEWS];
-	uint32_t	set_pattern_counts[MDR_NVIEWS];
-	MdrDatabase databases[MDR_NVIEWS];
+	MdrImageLiteral *literals;
+	uint32_t	nliterals;
+	MdrImageUse *unique_uses;
+	uint32_t	nuses;
+	MdrImageChoice *always;
+	uint32_t	nalways;
+	MdrImageSet *sets;
+	uint32_t	nsets;
+	MdrImageChoice *set_patterns;
+	uint32_t	nset_patterns;
+	MdrDatabase database;
 } MdrCompiler;
 
 extern MdrStatus mdr_compile_no_memory(MdrCompiler *compiler);
@@ -83,11 +82,11 @@ extern uint32_t mdr_compile_string(MdrCompiler *compiler, const char *bytes, siz
 /* Serialises and frees a Vectorscan database. */
 extern MdrStatus mdr_compile_serialize(MdrCompiler *compiler, void *database, MdrDatabase *out);
 
-/* match_terms.c: terms with lists -> literals and their uses; then, when patterns have added theirs, the databases */
+/* match_terms.c: terms with lists -> literals and their uses; then, when patterns have added theirs, the database */
 extern MdrStatus mdr_compile_terms(MdrCompiler *compiler);
-extern MdrStatus mdr_compile_databases(MdrCompiler *compiler);
+extern MdrStatus mdr_compile_database(MdrCompiler *compiler);
 /* Adds a literal that announces patterns. */
-extern MdrStatus mdr_compile_announcer(MdrCompiler *compiler, MdrView view, const char *literal, uint32_t length, uint32_t set,
+extern MdrStatus mdr_compile_announcer(MdrCompiler *compiler, uint32_t views, const char *literal, uint32_t length, uint32_t set,
 									   MdrPlace place);
 /* match_patterns.c: patterns -> two spellings in PCRE2, refused when dangerous; the sets that announce them */
 extern MdrStatus mdr_compile_patterns(MdrCompiler *compiler);

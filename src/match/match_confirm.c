@@ -166,20 +166,20 @@ mdr_confirm_literals(MdrWindow *window, MdrView view)
 
 	for (uint32_t i = 0; i < hits->count; i++)
 	{
-		const MdrImageLiteral *literal = &engine->literals[view][hits->items[i].literal];
+		const MdrImageLiteral *literal = &engine->literals[hits->items[i].literal];
 		Place		place = {&window->text[view], hits->items[i].end - literal->length, hits->items[i].end, -1, -1, -1, -1};
 
-		if (literal->kinds == 1u << MDR_USE_SET)
+		if (literal->kinds[view] == 1u << MDR_USE_SET)
 			continue;
 		for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
 		{
-			const MdrImageUse *use = &engine->uses[view][u];
+			const MdrImageUse *use = &engine->uses[u];
 			uint32_t	end;
 			MdrStatus	status;
 
 			if (++steps % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
 				return MDR_INTERRUPTED;
-			if (use->kind == MDR_USE_SET || !use_counts(window, &place, use, &end))
+			if (use->kind == MDR_USE_SET || !(use->views & (1u << view)) || !use_counts(window, &place, use, &end))
 				continue;
 			status = add_match(window, spans_of(window, use->kind), view, place.start, end, use->owner, use->group);
 			if (status != MDR_OK)

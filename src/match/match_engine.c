@@ -3,7 +3,7 @@
  *		Opens a compiled policy for scanning in this process, and answers what is asked of it.
  *
  * Input: an image's bytes, which need not stay.  Output: an engine.  Locks: none.  Memory: the engine owns everything it holds:
- * two arenas, Vectorscan's databases and scratch, PCRE2's codes.  On error nothing is left behind.
+ * two arenas, Vectorscan's database and scratch, PCRE2's codes.  On error nothing is left behind.
  */
 #include "match/match_engine.h"
 
@@ -35,32 +35,30 @@ point(MdrEngine *engine)
 	engine->ncontexts = count_of(engine, MDR_CONTEXTS);
 	engine->nrules = count_of(engine, MDR_RULES);
 	engine->npatterns = count_of(engine, MDR_PATTERNS);
-	for (int v = 0; v < MDR_NVIEWS; v++)
-	{
-		engine->always[v] = section(engine, MDR_ALWAYS + v);
-		engine->nalways[v] = count_of(engine, MDR_ALWAYS + v);
-		engine->sets[v] = section(engine, MDR_SETS + v);
-		engine->set_patterns[v] = section(engine, MDR_SET_PATTERNS + v);
-		engine->literals[v] = section(engine, MDR_LITERALS + v);
-		engine->uses[v] = section(engine, MDR_USES + v);
-		engine->nliterals[v] = count_of(engine, MDR_LITERALS + v);
-	}
+	engine->always = section(engine, MDR_ALWAYS);
+	engine->literals = section(engine, MDR_LITERALS);
+	engine->uses = section(engine, MDR_USES);
+	engine->sets = section(engine, MDR_SETS);
+	engine->set_patterns = section(engine, MDR_SET_PATTERNS);
+	engine->nalways = count_of(engine, MDR_ALWAYS);
+	engine->nliterals = count_of(engine, MDR_LITERALS);
+	engine->nsets = count_of(engine, MDR_SETS);
 	for (uint32_t c = 0; c < engine->ncontexts; c++)
 		if (engine->contexts[c].within == 0)
 			engine->anywhere |= UINT64_C(1) << c;
 }
 
 static MdrStatus
-open_database(MdrEngine *engine, const char *image, int index, hs_database_t **database, MdrError *error)
+open_database(MdrEngine *engine, const char *image, MdrError *error)
 {
-	const MdrSectionEntry *entry = &((const MdrImageHeader *) image)->sections[index];
+	const MdrSectionEntry *entry = &((const MdrImageHeader *) image)->sections[MDR_DATABASE];
 	hs_error_t	result;
 
 	if (entry->count == 0)
 		return MDR_OK;
-	result = hs_deserialize_database(image + entry->offset, entry->count, database);
+	result = hs_deserialize_database(image + entry->offset, entry->count, &engine->database);
 	if (result == HS_SUCCESS)
-		result = hs_alloc_scratch(*database, &engine->hs_scratch);
+		result = hs_alloc_scratch(engine->database, &engine->hs_scratch);
 	if (result == HS_NOMEM)
 		return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
 	if (result != HS_SUCCESS)
@@ -68,31 +66,11 @@ open_database(MdrEngine *engine, const char *image, int index, hs_database_t **d
 	return MDR_OK;
 }
 
-/* Room to mark what was seen, enough for the view that has most. */
-static bool
-make_marks(MdrEngine *engine)
-{
-	uint32_t	literals = 1,
-				sets = 1;
-
-	for (int v = 0; v < MDR_NVIEWS; v++)
-	{
-		if (engine->nliterals[v] > literals)
-			literals = engine->nliterals[v];
-		if (count_of(engine, MDR_SETS + v) > sets)
-			sets = count_of(engine, MDR_SETS + v);
-	}
-	engine->literal_seen = mdr_alloc_array(engine->arena, literals, sizeof(uint32_t));
-	engine->set_seen = mdr_alloc_array(engine->arena, sets, sizeof(uint32_t));
-	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(*engine->pattern_seen));
-	return engine->literal_seen != NULL && engine->set_seen != NULL && engine->pattern_seen != NULL;
-}
-
-/* Copies the tables, which come before the databases, into the engine's arena. */
+/* Copies the tables, which come before the database, into the engine's arena. */
 static bool
 keep_tables(MdrEngine *engine, const char *image)
 {
-	size_t		size = ((const MdrImageHeader *) image)->sections[MDR_DATABASES].offset;
+	size_t		size = ((const MdrImageHeader *) image)->sections[MDR_DATABASE].offset;
 	char	   *tables = mdr_alloc(engine->arena, size);
 
 	if (tables == NULL)
@@ -106,7 +84,11 @@ keep_tables(MdrEngine *engine, const char *image)
 		if (engine->codes[s] == NULL)
 			return false;
 	}
-	return make_marks(engine) && mdr_pcre_open(&engine->pcre);
+	engine->literal_seen = mdr_alloc_array(engine->arena, engine->nliterals + 1, sizeof(uint32_t));
+	engine->set_seen = mdr_alloc_array(engine->arena, engine->nsets + 1, sizeof(uint32_t));
+	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(*engine->pattern_seen));
+	return engine->literal_seen != NULL && engine->set_seen != NULL && engine->pattern_seen != NULL
+		&& mdr_pcre_open(&engine->pcre);
 }
 
 MdrStatus
@@ -131,8 +113,8 @@ mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *
 		status = mdr_image_check(aligned, length, error);
 		if (status == MDR_OK && !keep_tables(opened, aligned))
 			status = mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
-		for (int v = 0; status == MDR_OK && v < MDR_NVIEWS; v++)
-			status = open_database(opened, aligned, MDR_DATABASES + v, &opened->databases[v], error);
+		if (status == MDR_OK)
+			status = open_database(opened, aligned, error);
 	}
 	free(aligned);
 	if (status == MDR_OK)
@@ -150,8 +132,7 @@ mdr_engine_close(MdrEngine *engine)
 	for (int s = 0; s < MDR_NSPELLINGS; s++)
 		for (uint32_t i = 0; engine->codes[s] != NULL && i < engine->npatterns; i++)
 			pcre2_code_free(engine->codes[s][i]);
-	for (int v = 0; v < MDR_NVIEWS; v++)
-		hs_free_database(engine->databases[v]);
+	hs_free_database(engine->database);
 	hs_free_scratch(engine->hs_scratch);
 	mdr_pcre_close(&engine->pcre);
 	mdr_arena_destroy(engine->scratch);

@@ -31,17 +31,18 @@ struct MdrEngine
 	const MdrImageContext *contexts;
 	const MdrImageRule *rules;
 	const MdrImagePattern *patterns;
-	const uint32_t *always[MDR_NVIEWS];
-	const MdrImageSet *sets[MDR_NVIEWS];
-	const uint32_t *set_patterns[MDR_NVIEWS];
-	const MdrImageLiteral *literals[MDR_NVIEWS];
-	const MdrImageUse *uses[MDR_NVIEWS];
+	const MdrImageChoice *always;
+	const MdrImageLiteral *literals;
+	const MdrImageUse *uses;
+	const MdrImageSet *sets;
+	const MdrImageChoice *set_patterns;
 	uint32_t	ncategories;
 	uint32_t	ncontexts;
 	uint32_t	nrules;
 	uint32_t	npatterns;
-	uint32_t	nalways[MDR_NVIEWS];
-	uint32_t	nliterals[MDR_NVIEWS];
+	uint32_t	nalways;
+	uint32_t	nliterals;
+	uint32_t	nsets;
 	uint64_t	anywhere;		/* contexts with within 0, as bits */
 
 	/* What was seen in the view being scanned: marked with its number, so that nothing need be cleared for the next. */
@@ -54,7 +55,7 @@ struct MdrEngine
 		uint32_t	sets;		/* how many were seen */
 	}		   *pattern_seen;	/* by pattern */
 
-	hs_database_t *databases[MDR_NVIEWS];
+	hs_database_t *database;
 	hs_scratch_t *hs_scratch;
 	MdrPcre		pcre;
 	pcre2_code **codes[MDR_NSPELLINGS]; /* compiled when first needed */

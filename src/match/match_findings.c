@@ -252,7 +252,9 @@ mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *fi
 			continue;
 		if ((int) rule->severity > score->severity)
 			score->severity = (int) rule->severity;
-		score->score = 1 - (1 - score->score) * (1 - sorted[i].score);
+
+		/* In double precision, so that one rule's score comes out as its weight and not a hair below. */
+		score->score = (float) (1 - (1 - (double) score->score) * (1 - (double) sorted[i].score));
 	}
 	return MDR_OK;
 }

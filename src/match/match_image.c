@@ -66,12 +66,12 @@ static const size_t record_sizes[MDR_NSECTIONS] = {
 	[MDR_CONTEXTS] = sizeof(MdrImageContext),
 	[MDR_RULES] = sizeof(MdrImageRule),
 	[MDR_PATTERNS] = sizeof(MdrImagePattern),
-	[MDR_ALWAYS ... MDR_ALWAYS + MDR_NVIEWS - 1] = sizeof(uint32_t),
-	[MDR_LITERALS ... MDR_LITERALS + MDR_NVIEWS - 1] = sizeof(MdrImageLiteral),
-	[MDR_USES ... MDR_USES + MDR_NVIEWS - 1] = sizeof(MdrImageUse),
-	[MDR_SETS ... MDR_SETS + MDR_NVIEWS - 1] = sizeof(MdrImageSet),
-	[MDR_SET_PATTERNS ... MDR_SET_PATTERNS + MDR_NVIEWS - 1] = sizeof(uint32_t),
-	[MDR_DATABASES ... MDR_DATABASES + MDR_NVIEWS - 1] = 1,
+	[MDR_ALWAYS] = sizeof(MdrImageChoice),
+	[MDR_LITERALS] = sizeof(MdrImageLiteral),
+	[MDR_USES] = sizeof(MdrImageUse),
+	[MDR_SETS] = sizeof(MdrImageSet),
+	[MDR_SET_PATTERNS] = sizeof(MdrImageChoice),
+	[MDR_DATABASE] = 1,
 };
 
 /* Every record of a section, with its own index tests below. */
@@ -136,28 +136,28 @@ check_rules(const Checked *c)
 }
 
 static bool
-check_owner(const Checked *c, int view, uint32_t kind, uint32_t owner)
+check_owner(const Checked *c, uint32_t kind, uint32_t owner)
 {
 	if (kind == MDR_USE_CONTEXT)
 		return owner < count_of(c, MDR_CONTEXTS);
 	if (kind == MDR_USE_SET)
-		return owner < count_of(c, MDR_SETS + view);
+		return owner < count_of(c, MDR_SETS);
 	return owner < count_of(c, MDR_RULES) || (kind == MDR_USE_ALLOW && owner == MDR_EVERYONE);
 }
 
 static bool
-check_literals(const Checked *c, int view)
+check_literals(const Checked *c)
 {
-	const MdrImageLiteral *literal = section(c, MDR_LITERALS + view);
-	const MdrImageUse *use = section(c, MDR_USES + view);
+	const MdrImageLiteral *literal = section(c, MDR_LITERALS);
+	const MdrImageUse *use = section(c, MDR_USES);
 	const MdrImageRule *rules = section(c, MDR_RULES);
-	uint64_t	nuses = count_of(c, MDR_USES + view);
+	uint64_t	nuses = count_of(c, MDR_USES);
 
-	for (uint64_t i = 0; i < count_of(c, MDR_LITERALS + view); i++, literal++)
+	for (uint64_t i = 0; i < count_of(c, MDR_LITERALS); i++, literal++)
 		if (literal->first_use > nuses || literal->nuses > nuses - literal->first_use || literal->length == 0)
 			return false;
 	for (uint64_t i = 0; i < nuses; i++, use++)
-		if (use->kind > MDR_USE_SET || !check_owner(c, view, use->kind, use->owner) || use->tail >= c->strings
+		if (use->kind > MDR_USE_SET || !check_owner(c, use->kind, use->owner) || use->tail >= c->strings
 			|| (use->kind == MDR_USE_MEMBER && use->group >= rules[use->owner].ngroups))
 			return false;
 	return true;
@@ -171,7 +171,7 @@ check_patterns(const Checked *c)
 
 	for (uint64_t i = 0; i < count; i++, pattern++)
 		if ((pattern->kind != MDR_USE_TERM && pattern->kind != MDR_USE_CONTEXT)
-			|| !check_owner(c, 0, pattern->kind, pattern->owner)
+			|| !check_owner(c, pattern->kind, pattern->owner)
 			|| pattern->text[0] >= c->strings || pattern->text[1] >= c->strings)
 			return false;
 	return true;
@@ -179,20 +179,21 @@ check_patterns(const Checked *c)
 
 /* Lists of patterns: those tried always, and those that sets announce. */
 static bool
-check_sets(const Checked *c, int view)
+check_sets(const Checked *c)
 {
-	const MdrImageSet *set = section(c, MDR_SETS + view);
-	uint64_t	total = count_of(c, MDR_SET_PATTERNS + view);
+	const MdrImageSet *set = section(c, MDR_SETS);
+	uint64_t	total = count_of(c, MDR_SET_PATTERNS);
 
-	for (uint64_t i = 0; i < count_of(c, MDR_SETS + view); i++, set++)
+	for (uint64_t i = 0; i < count_of(c, MDR_SETS); i++, set++)
 		if (set->first > total || set->count > total - set->first)
 			return false;
 	for (int which = 0; which < 2; which++)
 	{
-		const uint32_t *pattern = section(c, (which ? MDR_ALWAYS : MDR_SET_PATTERNS) + view);
+		int			choices = which ? MDR_ALWAYS : MDR_SET_PATTERNS;
+		const MdrImageChoice *choice = section(c, choices);
 
-		for (uint64_t i = 0; i < count_of(c, (which ? MDR_ALWAYS : MDR_SET_PATTERNS) + view); i++)
-			if (pattern[i] >= count_of(c, MDR_PATTERNS))
+		for (uint64_t i = 0; i < count_of(c, choices); i++)
+			if (choice[i].pattern >= count_of(c, MDR_PATTERNS))
 				return false;
 	}
 	return true;
@@ -239,10 +240,8 @@ mdr_image_check(const char *image, size_t length, MdrError *error)
 	if (header.length != length || header.checksum != mdr_image_checksum(image, length))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	c.strings = header.sections[MDR_STRINGS].count;
-	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c))
+	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c) || !check_literals(&c)
+		|| !check_sets(&c))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
-	for (int view = 0; view < MDR_NVIEWS; view++)
-		if (!check_literals(&c, view) || !check_sets(&c, view))
-			return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	return MDR_OK;
 }

@@ -3,7 +3,7 @@
  *		How a compiled policy lies in memory: one block, no pointers, every position an offset.  Private to the stage.
  *
  * A header, then sections, each 16-byte aligned.  Strings are offsets into MDR_STRINGS and end with a zero byte; offset 0 is
- * the empty string.  Vectorscan's serialised databases come last, since an engine needs them only while it is opened.
+ * the empty string.  Vectorscan's serialised database comes last, since an engine needs it only while it is opened.
  */
 #ifndef MDR_MATCH_IMAGE_H
 #define MDR_MATCH_IMAGE_H
@@ -24,13 +24,13 @@ typedef enum MdrSection
 	MDR_CONTEXTS,
 	MDR_RULES,
 	MDR_PATTERNS,
-	MDR_ALWAYS,					/* by view: indexes of patterns that no literal announces */
-	MDR_LITERALS = MDR_ALWAYS + MDR_NVIEWS, /* by view */
-	MDR_USES = MDR_LITERALS + MDR_NVIEWS,	/* by view */
-	MDR_SETS = MDR_USES + MDR_NVIEWS,	/* by view */
-	MDR_SET_PATTERNS = MDR_SETS + MDR_NVIEWS,	/* by view: indexes of patterns */
-	MDR_DATABASES = MDR_SET_PATTERNS + MDR_NVIEWS,	/* by view: Vectorscan's, serialised */
-	MDR_NSECTIONS = MDR_DATABASES + MDR_NVIEWS
+	MDR_ALWAYS,					/* patterns that no literal announces */
+	MDR_LITERALS,
+	MDR_USES,
+	MDR_SETS,
+	MDR_SET_PATTERNS,
+	MDR_DATABASE,				/* Vectorscan's, serialised */
+	MDR_NSECTIONS
 } MdrSection;
 
 typedef struct MdrSectionEntry
@@ -114,26 +114,29 @@ typedef enum MdrUseKind
 #define MDR_RIGHT 2				/* a word must end at the right end */
 #define MDR_WHOLE 4				/* may not straddle words of a script without spaces */
 
-/* Bytes to look for, unique in its view.  Its uses are uses[first_use .. first_use + nuses). */
+/*
+ * Bytes to look for.  All views share one database, since most terms are the same in most of them; what a literal is for
+ * whom in which view is said by its uses, uses[first_use .. first_use + nuses).
+ */
 typedef struct MdrImageLiteral
 {
 	uint32_t	length;
 	uint32_t	first_use;
 	uint32_t	nuses;
-	uint32_t	kinds;			/* bit (1 << MdrUseKind) */
+	uint8_t		kinds[MDR_NVIEWS];	/* bit (1 << MdrUseKind) */
 } MdrImageLiteral;
 
 typedef struct MdrImageUse
 {
 	uint32_t	owner;
-	uint32_t	tail;			/* string: what must follow after the rest of a word; parts end in MDR_GAP */
+	uint32_t	tail;			/* string: what must follow after the rest of a word; parts begin with MDR_GAP */
 	uint8_t		kind;
 	uint8_t		group;
 	uint8_t		flags;
-	uint8_t		unused;
+	uint8_t		views;			/* bit (1 << MdrView) */
 } MdrImageUse;
 
-/* In a tail: "the rest of a word goes here".  A tail begins with one. */
+/* In a tail: "the rest of a word goes here". */
 #define MDR_GAP '\001'
 
 typedef struct MdrImagePattern
@@ -144,6 +147,13 @@ typedef struct MdrImagePattern
 	uint32_t	nsets;			/* how many sets must be seen before it is tried; the same in every view */
 	uint32_t	text[MDR_NSPELLINGS];	/* strings, PCRE2 */
 } MdrImagePattern;
+
+/* A pattern, and the views in which it is meant. */
+typedef struct MdrImageChoice
+{
+	uint32_t	pattern;
+	uint32_t	views;
+} MdrImageChoice;
 
 /* Literals one of which stands in every match of set_patterns[first .. first + count). */
 typedef struct MdrImageSet

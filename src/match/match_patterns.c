@@ -106,13 +106,28 @@ rule_of(const MdrCompiler *compiler, const MdrImagePattern *pattern)
 	return pattern->kind == MDR_USE_TERM ? compiler->policy->rules[pattern->owner].id : NULL;
 }
 
-/* A set of literals under one key, so that equal sets of several patterns are found by sorting. */
+/* A set of literals under one key, so that equal sets of several patterns and views are found by sorting. */
 typedef struct Keyed
 {
 	const char *key;			/* the strings, sorted, each with a zero byte behind it */
 	size_t		length;
 	uint32_t	pattern;
+	uint32_t	view;
 } Keyed;
+
+_Static_assert(MDR_MAX_SETS == 2, "find_sets() compares neighbours only");
+
+typedef struct KeyedSets
+{
+	Keyed	   *items;
+	uint32_t	count;
+} KeyedSets;
+
+static bool
+same_key(const Keyed *a, const Keyed *b)
+{
+	return a->length == b->length && memcmp(a->key, b->key, a->length) == 0;
+}
 
 static int
 compare_keyed(const void *left, const void *right)
@@ -146,104 +161,112 @@ make_key(MdrArena *arena, const MdrSet *set, Keyed *keyed)
 	return !key.failed;
 }
 
-/* Tries pattern `index` on everything: no literal announces it. */
+/* Tries pattern `index` on everything in a view: no literal announces it. */
 static MdrStatus
 set_aside(MdrCompiler *compiler, MdrView view, uint32_t index)
 {
-	if (compiler->always_counts[view] == MDR_MAX_ALWAYS)
+	MdrImageChoice *last = compiler->nalways > 0 ? &compiler->always[compiler->nalways - 1] : NULL;
+
+	if (last != NULL && last->pattern == index)
+	{
+		last->views |= 1u << view;
+		return MDR_OK;
+	}
+	if (compiler->nalways == MDR_MAX_ALWAYS)
 		return mdr_compile_refuse(compiler, *compiler->pattern_places[index], rule_of(compiler, &compiler->patterns[index]),
 								  "nothing in this pattern is fixed text of two letters or one character, and there are %d such"
 								  " patterns already", MDR_MAX_ALWAYS);
-	compiler->always[view][compiler->always_counts[view]++] = index;
+	compiler->always[compiler->nalways++] = (MdrImageChoice) {index, 1u << view};
 	return MDR_OK;
 }
 
-/* Every pattern's sets in one view; all patterns have as many in each view, the plain view's number being the measure. */
+/* A pattern's sets in one view.  It waits for as many in each view, the plain view's number being the measure. */
 static MdrStatus
-find_sets(MdrCompiler *compiler, MdrView view, Keyed *keyed, uint32_t *count)
+find_sets(MdrCompiler *compiler, uint32_t index, MdrView view, KeyedSets *keyed)
 {
-	for (uint32_t i = 0; i < compiler->npatterns; i++)
-	{
-		MdrImagePattern *pattern = &compiler->patterns[i];
-		MdrSet		sets[MDR_MAX_SETS];
-		uint32_t	nsets;
+	MdrImagePattern *pattern = &compiler->patterns[index];
+	const char *text = compiler->strings.bytes + pattern->text[MDR_SPELLING(view)];
+	Keyed	   *entries = &keyed->items[keyed->count];
+	MdrSet		sets[MDR_MAX_SETS];
+	uint32_t	nsets,
+				distinct = 0;
 
-		if (!(pattern->views & (1u << view)))
-			continue;
-		if (mdr_filter_sets(compiler->scratch, compiler->strings.bytes + pattern->text[MDR_SPELLING(view)], sets,
-							&nsets) != MDR_OK)
-			return mdr_compile_no_memory(compiler);
-		if (view == MDR_VIEW_PLAIN)
-			pattern->nsets = nsets;
-		else if (nsets < pattern->nsets)
-			nsets = 0;
-		if (nsets == 0 || pattern->nsets == 0)
-		{
-			MdrStatus	status = set_aside(compiler, view, i);
-
-			if (status != MDR_OK)
-				return status;
-			continue;
-		}
-		for (uint32_t s = 0; s < pattern->nsets; s++)
-		{
-			Keyed	   *entry = &keyed[(*count)++];
-
-			entry->pattern = i;
-			if (!make_key(compiler->scratch, &sets[s], entry))
-				return mdr_compile_no_memory(compiler);
-		}
-	}
-	return MDR_OK;
-}
-
-/* Gives equal sets one number, and adds their literals. */
-static MdrStatus
-number_sets(MdrCompiler *compiler, MdrView view, Keyed *keyed, uint32_t count)
-{
-	compiler->sets[view] = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageSet));
-	compiler->set_patterns[view] = mdr_alloc_array(compiler->scratch, count + 1, sizeof(uint32_t));
-	if (compiler->sets[view] == NULL || compiler->set_patterns[view] == NULL)
+	if (mdr_filter_sets(compiler->scratch, text, sets, &nsets) != MDR_OK)
 		return mdr_compile_no_memory(compiler);
-	qsort(keyed, count, sizeof(Keyed), compare_keyed);
+	for (uint32_t s = 0; s < nsets; s++)
+	{
+		entries[distinct].pattern = index;
+		entries[distinct].view = view;
+		if (!make_key(compiler->scratch, &sets[s], &entries[distinct]))
+			return mdr_compile_no_memory(compiler);
+		if (distinct == 0 || !same_key(&entries[distinct - 1], &entries[distinct]))
+			distinct++;
+	}
+	if (view == MDR_VIEW_PLAIN)
+		pattern->nsets = distinct;
+	if (pattern->nsets == 0 || distinct < pattern->nsets)
+		return set_aside(compiler, view, index);
+	keyed->count += pattern->nsets;
+	return MDR_OK;
+}
+
+/* Adds the literals of the set that keyed[0 .. count) share, and the patterns that wait for it. */
+static MdrStatus
+add_set(MdrCompiler *compiler, const Keyed *keyed, uint32_t count)
+{
+	MdrImageSet *set = &compiler->sets[compiler->nsets];
+	uint32_t	views = 0;
+
+	set->first = compiler->nset_patterns;
 	for (uint32_t i = 0; i < count; i++)
 	{
-		uint32_t	set = compiler->set_counts[view];
-		bool		same = i > 0 && keyed[i].length == keyed[i - 1].length
-			&& memcmp(keyed[i].key, keyed[i - 1].key, keyed[i].length) == 0;
+		MdrImageChoice *choice = &compiler->set_patterns[compiler->nset_patterns - 1];
 
-		compiler->set_patterns[view][compiler->set_pattern_counts[view]++] = keyed[i].pattern;
-		if (same)
-		{
-			compiler->sets[view][set - 1].count++;
-			continue;
-		}
-		compiler->sets[view][set] = (MdrImageSet) {i, 1};
-		compiler->set_counts[view]++;
-		for (const char *literal = keyed[i].key; literal < keyed[i].key + keyed[i].length; literal += strlen(literal) + 1)
-		{
-			MdrStatus	status = mdr_compile_announcer(compiler, view, literal, (uint32_t) strlen(literal), set,
-													   *compiler->pattern_places[keyed[i].pattern]);
-
-			if (status != MDR_OK)
-				return status;
-		}
+		views |= 1u << keyed[i].view;
+		if (i > 0 && keyed[i].pattern == keyed[i - 1].pattern)
+			choice->views |= 1u << keyed[i].view;
+		else
+			compiler->set_patterns[compiler->nset_patterns++] = (MdrImageChoice) {keyed[i].pattern, 1u << keyed[i].view};
 	}
+	set->count = compiler->nset_patterns - set->first;
+	for (const char *literal = keyed->key; literal < keyed->key + keyed->length; literal += strlen(literal) + 1)
+	{
+		MdrStatus	status = mdr_compile_announcer(compiler, views, literal, (uint32_t) strlen(literal), compiler->nsets,
+												   *compiler->pattern_places[keyed->pattern]);
+
+		if (status != MDR_OK)
+			return status;
+	}
+	compiler->nsets++;
 	return MDR_OK;
 }
 
 static MdrStatus
-compile_sets(MdrCompiler *compiler, MdrView view)
+compile_sets(MdrCompiler *compiler)
 {
-	Keyed	   *keyed = mdr_alloc_array(compiler->scratch, compiler->npatterns, MDR_MAX_SETS * sizeof(Keyed));
-	uint32_t	count = 0;
-	MdrStatus	status;
+	uint32_t	most = compiler->npatterns * MDR_MAX_SETS * MDR_NVIEWS;
+	KeyedSets	keyed = {mdr_alloc_array(compiler->scratch, most, sizeof(Keyed)), 0};
+	MdrStatus	status = MDR_OK;
 
-	compiler->always[view] = mdr_alloc_array(compiler->scratch, MDR_MAX_ALWAYS, sizeof(uint32_t));
-	if (keyed == NULL || compiler->always[view] == NULL)
+	compiler->always = mdr_alloc_array(compiler->scratch, MDR_MAX_ALWAYS, sizeof(MdrImageChoice));
+	compiler->sets = mdr_alloc_array(compiler->scratch, most, sizeof(MdrImageSet));
+	compiler->set_patterns = mdr_alloc_array(compiler->scratch, most, sizeof(MdrImageChoice));
+	if (keyed.items == NULL || compiler->always == NULL || compiler->sets == NULL || compiler->set_patterns == NULL)
 		return mdr_compile_no_memory(compiler);
-	status = find_sets(compiler, view, keyed, &count);
-	return status == MDR_OK ? number_sets(compiler, view, keyed, count) : status;
+	for (uint32_t i = 0; i < compiler->npatterns; i++)
+		for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
+			if (compiler->patterns[i].views & (1u << view))
+				status = find_sets(compiler, i, view, &keyed);
+	if (status != MDR_OK)
+		return status;
+	qsort(keyed.items, keyed.count, sizeof(Keyed), compare_keyed);
+	for (uint32_t first = 0, next; status == MDR_OK && first < keyed.count; first = next)
+	{
+		for (next = first + 1; next < keyed.count && same_key(&keyed.items[first], &keyed.items[next]); next++)
+			;
+		status = add_set(compiler, &keyed.items[first], next - first);
+	}
+	return status;
 }
 
 static uint32_t
@@ -275,7 +298,5 @@ mdr_compile_patterns(MdrCompiler *compiler)
 		return mdr_compile_no_memory(compiler);
 	status = add_all(compiler, &pcre);
 	mdr_pcre_close(&pcre);
-	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
-		status = compile_sets(compiler, view);
-	return status;
+	return status == MDR_OK ? compile_sets(compiler) : status;
 }

@@ -1,6 +1,6 @@
 /*
  * match_scan.c
- *		Content -> findings: cuts it into windows, folds each, runs each view's database over it.
+ *		Content -> findings: cuts it into windows, folds each, runs Vectorscan over each view of it.
  *
  * Content up to 64 KB is one window.  Longer content is cut into windows of 64 KB that overlap by 4 KB, at the start of a
  * character and, where there is one near, at white space.  A hit within 256 bytes of a cut is left to the window that sees
@@ -45,7 +45,7 @@ grow_hits(Recorder *recorder)
 }
 
 /*
- * Records a hit.  A literal that only announces patterns is recorded once: of it nothing more than its presence is asked, and
+ * Records a hit, unless the literal means nothing in this view.  One that only announces patterns is recorded once: of it nothing more than its presence is asked, and
  * such literals are common words.
  */
 static int
@@ -54,9 +54,9 @@ record(unsigned id, unsigned long long from, unsigned long long to, unsigned fla
 	Recorder   *recorder = context;
 	MdrEngine  *engine = recorder->window->engine;
 	MdrHits    *hits = recorder->hits;
-	uint32_t	kinds = engine->literals[recorder->view][id].kinds;
+	uint32_t	kinds = engine->literals[id].kinds[recorder->view];
 
-	if (kinds == 1u << MDR_USE_SET && engine->literal_seen[id] == engine->number)
+	if (kinds == 0 || (kinds == 1u << MDR_USE_SET && engine->literal_seen[id] == engine->number))
 		return 0;
 	engine->literal_seen[id] = engine->number;
 	if (hits->count == hits->capacity && (recorder->status = grow_hits(recorder)) != MDR_OK)
@@ -73,11 +73,8 @@ forget_seen(MdrEngine *engine)
 	if (++engine->number != 0)
 		return;
 	/* The number came round to 0 after 2^32 views: old marks would look new. */
-	for (int v = 0; v < MDR_NVIEWS; v++)
-	{
-		memset(engine->literal_seen, 0, engine->nliterals[v] * sizeof(uint32_t));
-		memset(engine->set_seen, 0, engine->header->sections[MDR_SETS + v].count * sizeof(uint32_t));
-	}
+	memset(engine->literal_seen, 0, engine->nliterals * sizeof(uint32_t));
+	memset(engine->set_seen, 0, engine->nsets * sizeof(uint32_t));
 	memset(engine->pattern_seen, 0, engine->npatterns * sizeof(*engine->pattern_seen));
 	engine->number = 1;
 }
@@ -92,9 +89,9 @@ scan_view(MdrWindow *window, MdrView view)
 
 	window->views |= 1u << view;
 	forget_seen(engine);
-	if (engine->databases[view] != NULL && text->length > 0)
+	if (engine->database != NULL && text->length > 0)
 	{
-		result = hs_scan(engine->databases[view], text->bytes, text->length, 0, engine->hs_scratch, record, &recorder);
+		result = hs_scan(engine->database, text->bytes, text->length, 0, engine->hs_scratch, record, &recorder);
 		if (result != HS_SUCCESS && (result != HS_SCAN_TERMINATED || recorder.status == MDR_OK))
 		{
 			window->scan->unknown = "Vectorscan could not scan";

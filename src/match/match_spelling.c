@@ -225,8 +225,10 @@ take_class(Speller *s)
 			mdr_buffer_byte(s->out, letter_in_view(s, c));
 			s->p++;
 		}
-		else
+		else if (c == '-')
 			copy(s, 1);
+		else
+			put_literal(s, *s->p++);
 		if (status != MDR_OK)
 			return status;
 	}

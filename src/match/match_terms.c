@@ -1,9 +1,9 @@
 /*
  * match_terms.c
- *		Terms, all_of words, context signs and allowed phrases -> literals to look for, and a database of them, by view.
+ *		Terms, all_of words, context signs and allowed phrases -> literals to look for, and a database of them.
  *
  * A term's {lists} are expanded (every combination), each result is folded as its view folds content, and equal results are
- * put together, so that a literal is looked for once however many rules want it.  A "*" at an end drops the word boundary
+ * put together, so that a literal is looked for once however many rules and views want it.  A "*" at an end drops the word boundary
  * there.  A "*" that a list brings into the middle of a term becomes a gap: the literal up to it is looked for, and what
  * must follow after the rest of the word is kept beside the use as its tail.
  *
@@ -76,14 +76,14 @@ cut_template(MdrCompiler *compiler, const char *term, MdrPlace place, const Owne
 	return MDR_OK;
 }
 
-/* Adds one use of a literal in a view.  literal is the scratch arena's. */
+/* Adds one use of a literal.  literal is the scratch arena's. */
 static MdrStatus
-add_use(MdrCompiler *compiler, MdrView view, const Owner *owner, const char *literal, uint32_t length, uint32_t tail,
+add_use(MdrCompiler *compiler, uint32_t views, const Owner *owner, const char *literal, uint32_t length, uint32_t tail,
 		unsigned flags, MdrPlace place)
 {
-	MdrTermUses *uses = &compiler->uses[view];
+	MdrTermUses *uses = &compiler->uses;
 
-	if (++compiler->nliterals > MDR_MAX_LITERALS)
+	if (uses->count == MDR_MAX_LITERALS)
 		return mdr_compile_refuse(compiler, place, owner->rule, "the policy comes to more than %d terms in all views",
 								  MDR_MAX_LITERALS);
 	if (uses->count == uses->capacity)
@@ -98,7 +98,7 @@ add_use(MdrCompiler *compiler, MdrView view, const Owner *owner, const char *lit
 		uses->capacity = larger;
 	}
 	uses->items[uses->count++] = (MdrTermUse) {literal, length,
-		{.owner = owner->owner, .tail = tail, .kind = owner->kind, .group = owner->group, .flags = flags}};
+		{.owner = owner->owner, .tail = tail, .kind = owner->kind, .group = owner->group, .flags = flags, .views = views}};
 	return MDR_OK;
 }
 
@@ -159,7 +159,7 @@ add_in_view(MdrCompiler *compiler, const Owner *owner, MdrView view, const char 
 		tail_string = mdr_compile_string(compiler, tail.bytes, tail.length);
 	if (tail_string == UINT32_MAX)
 		return mdr_compile_no_memory(compiler);
-	return add_use(compiler, view, owner, literal.bytes, (uint32_t) literal.length, tail_string, flags, place);
+	return add_use(compiler, 1u << view, owner, literal.bytes, (uint32_t) literal.length, tail_string, flags, place);
 }
 
 /* One expanded term, with MDR_GAP for a "*" in its middle, in every view that its owner looks through. */
@@ -298,13 +298,17 @@ compare_uses(const void *left, const void *right)
 		order = (a->use.kind > b->use.kind) - (a->use.kind < b->use.kind);
 	if (order == 0)
 		order = (a->use.owner > b->use.owner) - (a->use.owner < b->use.owner);
-	return order != 0 ? order : memcmp(&a->use, &b->use, sizeof(MdrImageUse));
+	if (order == 0)
+		order = (int) a->use.group - (int) b->use.group;
+	if (order == 0)
+		order = (int) a->use.flags - (int) b->use.flags;
+	return order != 0 ? order : (a->use.tail > b->use.tail) - (a->use.tail < b->use.tail);
 }
 
 static MdrStatus
-compile_database(MdrCompiler *compiler, MdrView view, const char **literals, const size_t *lengths)
+build_database(MdrCompiler *compiler, const char **literals, const size_t *lengths)
 {
-	uint32_t	count = compiler->literal_counts[view];
+	uint32_t	count = compiler->nliterals;
 	unsigned   *flags = mdr_alloc_array(compiler->scratch, count, sizeof(unsigned));
 	unsigned   *ids = mdr_alloc_array(compiler->scratch, count, sizeof(unsigned));
 	hs_database_t *database = NULL;
@@ -322,48 +326,66 @@ compile_database(MdrCompiler *compiler, MdrView view, const char **literals, con
 		hs_free_compile_error(problem);
 		return status;
 	}
-	return mdr_compile_serialize(compiler, database, &compiler->databases[view]);
+	return mdr_compile_serialize(compiler, database, &compiler->database);
 }
 
-/* Puts equal literals together, each with its uses, and builds the view's database. */
-static MdrStatus
-unite(MdrCompiler *compiler, MdrView view)
+/* Puts equal literals together, each with its uses, and equal uses of several views. */
+static void
+unite(MdrCompiler *compiler, const char **bytes, size_t *lengths)
 {
-	MdrTermUses *uses = &compiler->uses[view];
-	MdrImageLiteral *literal = NULL;
-	const char **bytes;
-	size_t	   *lengths;
+	MdrTermUses *uses = &compiler->uses;
 
-	if (uses->count == 0)
-		return MDR_OK;
 	qsort(uses->items, uses->count, sizeof(MdrTermUse), compare_uses);
-	compiler->literals[view] = mdr_alloc_array(compiler->scratch, uses->count, sizeof(MdrImageLiteral));
-	compiler->unique_uses[view] = mdr_alloc_array(compiler->scratch, uses->count, sizeof(MdrImageUse));
-	bytes = mdr_alloc_array(compiler->scratch, uses->count, sizeof(char *));
-	lengths = mdr_alloc_array(compiler->scratch, uses->count, sizeof(size_t));
-	if (compiler->literals[view] == NULL || compiler->unique_uses[view] == NULL || bytes == NULL || lengths == NULL)
-		return mdr_compile_no_memory(compiler);
 	for (uint32_t i = 0; i < uses->count; i++)
 	{
 		const MdrTermUse *item = &uses->items[i];
+		MdrImageLiteral *literal;
 
-		if (i > 0 && compare_uses(item, item - 1) == 0)
-			continue;
-		if (literal == NULL || literal->length != item->length || memcmp(item[-1].literal, item->literal, item->length) != 0)
+		if (i == 0 || item[-1].length != item->length || memcmp(item[-1].literal, item->literal, item->length) != 0)
 		{
-			uint32_t	n = compiler->literal_counts[view]++;
-
-			bytes[n] = item->literal;
-			lengths[n] = item->length;
-			literal = &compiler->literals[view][n];
+			bytes[compiler->nliterals] = item->literal;
+			lengths[compiler->nliterals] = item->length;
+			literal = &compiler->literals[compiler->nliterals++];
 			literal->length = item->length;
-			literal->first_use = compiler->unique_counts[view];
+			literal->first_use = compiler->nuses;
 		}
-		literal->nuses++;
-		literal->kinds |= 1u << item->use.kind;
-		compiler->unique_uses[view][compiler->unique_counts[view]++] = item->use;
+		literal = &compiler->literals[compiler->nliterals - 1];
+		for (int view = 0; view < MDR_NVIEWS; view++)
+			if (item->use.views & (1u << view))
+				literal->kinds[view] |= (uint8_t) (1u << item->use.kind);
+		if (literal->nuses > 0 && compare_uses(item, item - 1) == 0)
+			compiler->unique_uses[compiler->nuses - 1].views |= item->use.views;
+		else
+		{
+			compiler->unique_uses[compiler->nuses++] = item->use;
+			literal->nuses++;
+		}
 	}
-	return compile_database(compiler, view, bytes, lengths);
+}
+
+MdrStatus
+mdr_compile_database(MdrCompiler *compiler)
+{
+	uint32_t	count = compiler->uses.count;
+	const char **bytes = mdr_alloc_array(compiler->scratch, count + 1, sizeof(char *));
+	size_t	   *lengths = mdr_alloc_array(compiler->scratch, count + 1, sizeof(size_t));
+
+	compiler->literals = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageLiteral));
+	compiler->unique_uses = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageUse));
+	if (bytes == NULL || lengths == NULL || compiler->literals == NULL || compiler->unique_uses == NULL)
+		return mdr_compile_no_memory(compiler);
+	if (count == 0)
+		return MDR_OK;
+	unite(compiler, bytes, lengths);
+	return build_database(compiler, bytes, lengths);
+}
+
+MdrStatus
+mdr_compile_announcer(MdrCompiler *compiler, uint32_t views, const char *literal, uint32_t length, uint32_t set, MdrPlace place)
+{
+	Owner		owner = {.kind = MDR_USE_SET, .owner = set};
+
+	return add_use(compiler, views, &owner, literal, length, 0, 0, place);
 }
 
 MdrStatus
@@ -387,23 +409,5 @@ mdr_compile_terms(MdrCompiler *compiler)
 	}
 	for (uint32_t i = 0; status == MDR_OK && i < policy->nrules; i++)
 		status = compile_rule(compiler, i);
-	return status;
-}
-
-MdrStatus
-mdr_compile_announcer(MdrCompiler *compiler, MdrView view, const char *literal, uint32_t length, uint32_t set, MdrPlace place)
-{
-	Owner		owner = {.kind = MDR_USE_SET, .owner = set};
-
-	return add_use(compiler, view, &owner, literal, length, 0, 0, place);
-}
-
-MdrStatus
-mdr_compile_databases(MdrCompiler *compiler)
-{
-	MdrStatus	status = MDR_OK;
-
-	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
-		status = unite(compiler, view);
 	return status;
 }
