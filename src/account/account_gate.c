@@ -182,7 +182,6 @@ Datum
 moderation_announce_status(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	HeapTuple	old = NULL;
 	HeapTuple	new;
 	TupleDesc	descriptor;
 	bool		null;
@@ -190,18 +189,19 @@ moderation_announce_status(PG_FUNCTION_ARGS)
 	bool		restricted_before = false;
 	bool		own_before = false;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) != mdr_relation("account"))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("moderation.announce_status() is called as an AFTER ROW trigger only")));
+				 errmsg("moderation.announce_status() is an AFTER ROW trigger of moderation.account only")));
 
 	descriptor = RelationGetDescr(trigger->tg_relation);
 	new = trigger->tg_trigtuple;
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
+		HeapTuple	old = trigger->tg_trigtuple;
 		TimestampTz until;
 
-		old = trigger->tg_trigtuple;
 		new = trigger->tg_newtuple;
 		value = heap_getattr(old, MDR_ACCOUNT_ATT_UNTIL, descriptor, &null);
 		until = null ? DT_NOEND : DatumGetTimestampTz(value);
