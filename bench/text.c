@@ -5,7 +5,7 @@
  * The rows are generated here, from word lists, with a fixed seed.  The figure is the median of nine runs over 1000 different
  * rows.  "Views" is the fold and every view that it shows signs of.  Build and run, from the top of the tree, after make:
  *
- *	gcc -g -O2 -std=gnu11 -Wall -Isrc bench/text.c $(ls src/base/*.o src/text/*.o) -o build/bench_text \
+ *	gcc -g -O2 -std=gnu11 -Wall -Isrc bench/text.c $(find src/base src/text -name '*.o') -o build/bench_text \
  *		$(pkg-config --cflags --libs icu-uc icu-i18n) && build/bench_text
  */
 #include <stdio.h>

@@ -11,7 +11,8 @@
  *	- Kana and their voiced marks compose;
  *	- marks that stay are put in canonical order (section 3.11).
  *
- * ASCII goes through vector instructions, 16 bytes at a time; Han characters that fold to themselves are told by one bit.
+ * ASCII goes through vector instructions, 16 bytes at a time; what folds to itself in Chinese, Japanese,
+ * Korean or Thai is told by one bit.
  *
  * Locks: none.  Memory: the caller's arena.  Errors: MDR_NO_MEMORY; nothing else can fail, since an invalid byte becomes
  * U+FFFD.
@@ -395,31 +396,35 @@ fold_carefully(Fold *fold, const char *replacement, uint32_t replaced, uint32_t 
 		note(fold, fold->out - from, in, in_length);
 }
 
-/* Copies Han characters that fold to themselves; whether there were any. */
+/* Copies characters of three bytes that fold to themselves; whether there were any. */
 static inline bool
-fold_han(Fold *fold)
+fold_same_characters(Fold *fold)
 {
-	const uint8_t *in = (const uint8_t *) fold->in;
-	const uint8_t *from = in;
+	const char *in = fold->in;
 	char	   *out = fold->out;
+	uint64_t	nospace = 0;
 
-	while ((const char *) in + 3 < fold->in_end)
+	while (fold->in_end - in >= 4)
 	{
-		uint32_t	c = (uint32_t) (in[0] & 0x0F) << 12 | (uint32_t) (in[1] & 0x3F) << 6 | (in[2] & 0x3F);
+		uint8_t		bytes[4];
+		uint32_t	c;
+		uint32_t	bit;
 
-		if ((in[0] & 0xF0) != 0xE0 || (in[1] & 0xC0) != 0x80 || (in[2] & 0xC0) != 0x80 ||
-			c - MDR_HAN_FIRST > MDR_HAN_LAST - MDR_HAN_FIRST ||
-			!(fold_same_han[(c - MDR_HAN_FIRST) / 64] >> ((c - MDR_HAN_FIRST) % 64) & 1))
+		memcpy(bytes, in, 4);
+		c = (uint32_t) (bytes[0] & 0x0F) << 12 | (uint32_t) (bytes[1] & 0x3F) << 6 | (bytes[2] & 0x3F);
+		bit = c % 64;
+		if ((bytes[0] & 0xF0) != 0xE0 || (bytes[1] & 0xC0) != 0x80 || (bytes[2] & 0xC0) != 0x80 || !(fold_same[c / 64][0] >> bit & 1))
 			break;
-		memcpy(out, in, 4);
+		nospace |= fold_same[c / 64][1] >> bit & 1;
+		memcpy(out, bytes, 4);
 		out += 3;
 		in += 3;
 	}
-	if (in == from)
+	if (in == fold->in)
 		return false;
-	fold->in = (const char *) in;
+	fold->in = in;
 	fold->out = out;
-	fold->nospace = true;
+	fold->nospace |= nospace != 0;
 	return true;
 }
 
@@ -579,7 +584,7 @@ mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text)
 				continue;
 		}
 #endif
-		if (!fold_han(&fold))
+		if (!fold_same_characters(&fold))
 			fold_character(&fold);
 	}
 	if (fold.failed)

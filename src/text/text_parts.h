@@ -39,9 +39,6 @@ typedef enum MdrClass
 #define MDR_FOLD_CAREFUL	1	/* has spaces, or starts with a class from MDR_CLASS_FIRST_CAREFUL on */
 #define MDR_FOLD_NOSPACE	2	/* has characters of a script without spaces */
 
-#define MDR_HAN_FIRST		0x4E00
-#define MDR_HAN_LAST		0x9FFF
-
 /* The class of a code point of a folded text. */
 extern MdrClass mdr_text_class(uint32_t code_point);
 

@@ -11,14 +11,14 @@
 
 #include "text/text_parts.h"
 
-/* Whether the character can be stretched: a letter of an alphabet. */
+/* Whether the character can be stretched: a letter of an alphabet, but for Hangul consonants, with which people laugh. */
 static bool
 is_stretched(const MdrText *plain, uint32_t position, uint32_t *size)
 {
 	uint32_t	c;
 
 	*size = mdr_utf8_read(plain->bytes + position, &c);
-	return mdr_text_class(c) == MDR_CLASS_LETTER;
+	return mdr_text_class(c) == MDR_CLASS_LETTER && (c < 0x1100 || c > 0x11FF);
 }
 
 /* How often the character at position, size bytes long, stands there in a row. */

@@ -467,22 +467,25 @@ equal(const MdrText *text, const char *bytes, uint32_t length)
 }
 
 static void
+print_bytes(const char *what, const char *bytes, uint32_t length)
+{
+	printf("%s", what);
+	for (uint32_t i = 0; i < length && i < 100; i++)
+		printf(" %02X", (uint8_t) bytes[i]);
+}
+
+static void
 complain(const char *what, const char *given, uint32_t length, const char *got, uint32_t got_length, const char *wanted,
 		 uint32_t wanted_length)
 {
 	static int	complaints = 0;
 
-	if (complaints++ >= 20)
+	if (complaints++ >= 10)
 		return;
-	printf("# %s: given", what);
-	for (uint32_t i = 0; i < length; i++)
-		printf(" %02X", (uint8_t) given[i]);
-	printf("; got");
-	for (uint32_t i = 0; i < got_length; i++)
-		printf(" %02X", (uint8_t) got[i]);
-	printf("; wanted");
-	for (uint32_t i = 0; i < wanted_length; i++)
-		printf(" %02X", (uint8_t) wanted[i]);
+	printf("# %s:", what);
+	print_bytes("given", given, length);
+	print_bytes("; got", got, got_length);
+	print_bytes("; wanted", wanted, wanted_length);
 	printf("\n");
 }
 

@@ -703,20 +703,32 @@ print_replacements(void)
 	printf("\n};\n");
 }
 
-/* Which of the common Han characters fold to themselves, one bit each. */
+/*
+ * Of the characters of three bytes, one bit each: in even words, those that fold to themselves and need no care; in odd ones,
+ * those of scripts without spaces.
+ */
 static void
-print_han(void)
+print_same(void)
 {
 	int			column = 0;
 
-	printf("\nstatic const uint64_t fold_same_han[%d] = {", (MDR_HAN_LAST - MDR_HAN_FIRST + 64) / 64);
-	for (UChar32 c = MDR_HAN_FIRST; c <= MDR_HAN_LAST; c += 64)
+	printf("\nstatic const uint64_t fold_same[1024][2] = {");
+	for (UChar32 c = 0; c < 0x10000; c += 64)
 	{
-		uint64_t	bits = 0;
+		uint64_t	same_bits = 0;
+		uint64_t	nospace_bits = 0;
 
-		for (int i = 0; i < 64 && c + i <= MDR_HAN_LAST; i++)
-			bits |= (uint64_t) (entries[c + i] == MDR_CLASS_HAN) << i;
-		print_number(bits, &column);
+		for (int i = 0; i < 64; i++)
+		{
+			uint16_t	entry = entries[c + i];
+
+			same_bits |= (uint64_t) (c >= 0x800 && !U_IS_SURROGATE(c) && entry < MDR_CLASS_FIRST_CAREFUL && entry != MDR_CLASS_SPACE) << i;
+			nospace_bits |= (uint64_t) (entry == MDR_CLASS_HAN || entry == MDR_CLASS_NOSPACE) << i;
+		}
+		printf("\n\t{");
+		print_number(same_bits, &column);
+		print_number(nospace_bits, &column);
+		printf("},");
 	}
 	printf("\n};\n");
 }
@@ -787,7 +799,7 @@ main(void)
 	printf("/* Written by src/text/generate/fold_table.c from ICU %s, Unicode %s. */\n", U_ICU_VERSION, U_UNICODE_VERSION);
 	print_trie();
 	print_replacements();
-	print_han();
+	print_same();
 	print_ordered();
 	print_voiced();
 	printf("\n#define FOLD_TABLE_HASH 0x%XU\n", hash);
