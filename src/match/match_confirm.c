@@ -189,24 +189,24 @@ mdr_confirm_literals(MdrWindow *window, MdrView view)
 	return MDR_OK;
 }
 
-/* The pattern's code in a spelling, compiled on its first candidate. */
+/* The pattern's code for a view, compiled on its first candidate. */
 static MdrStatus
-code_of(MdrWindow *window, uint32_t id, int spelling, pcre2_code **code)
+code_of(MdrWindow *window, uint32_t id, MdrView view, pcre2_code **code)
 {
 	MdrEngine  *engine = window->engine;
 	int			number;
 	PCRE2_SIZE	offset;
 
-	*code = engine->codes[spelling][id];
+	*code = engine->codes[view][id];
 	if (*code != NULL)
 		return MDR_OK;
-	*code = mdr_pcre_compile(&engine->pcre, engine->strings + engine->patterns[id].text[spelling], &number, &offset);
+	*code = mdr_pcre_compile(&engine->pcre, engine->strings + engine->patterns[id].text[view], &number, &offset);
 	if (*code == NULL)
 	{
 		window->scan->unknown = "a compiled policy's pattern could not be compiled again";
 		return number == PCRE2_ERROR_HEAP_FAILED ? MDR_NO_MEMORY : MDR_BROKEN;
 	}
-	engine->codes[spelling][id] = *code;
+	engine->codes[view][id] = *code;
 	return MDR_OK;
 }
 
@@ -228,6 +228,14 @@ match_failed(MdrWindow *window, int result)
 	}
 }
 
+/* In the joined view, which has no spaces, the text stage says where words begin and end. */
+static bool
+stands_apart(const MdrText *text, const MdrImagePattern *pattern, uint32_t start, uint32_t end)
+{
+	return (!(pattern->flags & MDR_LEFT) || mdr_text_boundary(text, start))
+		&& (!(pattern->flags & MDR_RIGHT) || mdr_text_boundary(text, end));
+}
+
 /* All matches of one candidate in the view's whole window. */
 static MdrStatus
 confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
@@ -237,7 +245,7 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 	const MdrImagePattern *pattern = &window->engine->patterns[id];
 	uint32_t	start = 0;
 	pcre2_code *code;
-	MdrStatus	status = code_of(window, id, MDR_SPELLING(view), &code);
+	MdrStatus	status = code_of(window, id, view, &code);
 
 	while (status == MDR_OK && start < text->length)
 	{
@@ -256,7 +264,7 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 			uint32_t	from = (uint32_t) bounds[0],
 						to = (uint32_t) bounds[1];
 
-			if (to > from && mdr_text_changed(text, from, to))
+			if (to > from && mdr_text_changed(text, from, to) && (view != MDR_VIEW_JOINED || stands_apart(text, pattern, from, to)))
 				status = add_match(window, spans_of(window, pattern->kind), view, from, to, pattern->owner, 0);
 			start = to > start ? to : next_character(text, start);
 		}

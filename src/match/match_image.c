@@ -172,7 +172,8 @@ check_patterns(const Checked *c)
 	for (uint64_t i = 0; i < count; i++, pattern++)
 		if ((pattern->kind != MDR_USE_TERM && pattern->kind != MDR_USE_CONTEXT)
 			|| !check_owner(c, pattern->kind, pattern->owner)
-			|| pattern->text[0] >= c->strings || pattern->text[1] >= c->strings)
+			|| pattern->text[MDR_VIEW_PLAIN] >= c->strings || pattern->text[MDR_VIEW_LEET] >= c->strings
+			|| pattern->text[MDR_VIEW_JOINED] >= c->strings)
 			return false;
 	return true;
 }

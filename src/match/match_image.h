@@ -13,9 +13,8 @@
 #define MDR_IMAGE_MAGIC "MDRIMAGE"
 #define MDR_IMAGE_FORMAT 1
 
-/* Two spellings of a pattern: as it stands, and with the leet view's letters. */
-#define MDR_NSPELLINGS 2
-#define MDR_SPELLING(view) ((view) == MDR_VIEW_LEET ? 1 : 0)
+/* Views in which patterns are looked for, each with a spelling of its own: plain, leet, joined. */
+#define MDR_NSPELLINGS 3
 
 typedef enum MdrSection
 {
@@ -145,7 +144,8 @@ typedef struct MdrImagePattern
 	uint32_t	kind;			/* MDR_USE_TERM or MDR_USE_CONTEXT */
 	uint32_t	views;			/* in which it is looked for */
 	uint32_t	nsets;			/* how many sets must be seen before it is tried; the same in every view */
-	uint32_t	text[MDR_NSPELLINGS];	/* strings, PCRE2 */
+	uint32_t	flags;			/* MDR_LEFT, MDR_RIGHT: it begins or ends with \b, which the joined view's spelling has not */
+	uint32_t	text[MDR_NSPELLINGS];	/* strings, PCRE2, by view */
 } MdrImagePattern;
 
 /* A pattern, and the views in which it is meant. */

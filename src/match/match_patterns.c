@@ -2,9 +2,9 @@
  * match_patterns.c
  *		Patterns -> what confirms them (PCRE2) and what announces them (literals).
  *
- * Each pattern is spelt for the plain view, and again for the leet view when its rule looks through it; the joined view takes
- * the plain spelling.  PCRE2 compiles each once here, to refuse it where it stands in the document; an engine compiles it again
- * when content first needs it, since machine code cannot be kept in an image.
+ * Each pattern is spelt for the plain view, and again for the leet and the joined view when its rule looks through them.  PCRE2
+ * compiles each once here, to refuse it where it stands in the document; an engine compiles it again when content first needs
+ * it, since machine code cannot be kept in an image.
  *
  * A pattern is tried on content only when literals that every match must contain are there: they are looked for with the
  * terms, in the same pass.  (Vectorscan's PREFILTER mode, the usual way, needed half a minute for one pattern with a bounded
@@ -58,13 +58,15 @@ add_pattern(MdrCompiler *compiler, const MdrPcre *pcre, const char *pattern, con
 			MdrUseKind kind, uint32_t owner, uint32_t views)
 {
 	MdrImagePattern *record = &compiler->patterns[compiler->npatterns];
+	size_t		length = strlen(pattern);
 
 	record->owner = owner;
 	record->kind = kind;
 	record->views = views & ~(1u << MDR_VIEW_SQUEEZED);
-	for (int spelling = 0; spelling < MDR_NSPELLINGS; spelling++)
+	record->flags = (strncmp(pattern, "\\b", 2) == 0 ? MDR_LEFT : 0)
+		| (length >= 2 && strcmp(pattern + length - 2, "\\b") == 0 ? MDR_RIGHT : 0);
+	for (int view = 0; view < MDR_NSPELLINGS; view++)
 	{
-		MdrView		view = spelling == 0 ? MDR_VIEW_PLAIN : MDR_VIEW_LEET;
 		MdrBuffer	spelt = {compiler->scratch};
 		MdrStatus	status;
 
@@ -73,10 +75,16 @@ add_pattern(MdrCompiler *compiler, const MdrPcre *pcre, const char *pattern, con
 		status = mdr_compile_spelling(compiler, pattern, *place, rule, view, &spelt);
 		if (status == MDR_OK)
 			status = check_pattern(compiler, pcre, spelt.bytes, *place, rule);
+		if (status == MDR_INVALID && view == MDR_VIEW_JOINED)
+		{
+			/* Nothing is left of it without its spaces. */
+			record->views &= ~(1u << view);
+			continue;
+		}
 		if (status != MDR_OK)
 			return status;
-		record->text[spelling] = mdr_compile_string(compiler, spelt.bytes, spelt.length - 1);
-		if (record->text[spelling] == UINT32_MAX)
+		record->text[view] = mdr_compile_string(compiler, spelt.bytes, spelt.length - 1);
+		if (record->text[view] == UINT32_MAX)
 			return mdr_compile_no_memory(compiler);
 	}
 	compiler->pattern_places[compiler->npatterns++] = place;
@@ -185,7 +193,7 @@ static MdrStatus
 find_sets(MdrCompiler *compiler, uint32_t index, MdrView view, KeyedSets *keyed)
 {
 	MdrImagePattern *pattern = &compiler->patterns[index];
-	const char *text = compiler->strings.bytes + pattern->text[MDR_SPELLING(view)];
+	const char *text = compiler->strings.bytes + pattern->text[view];
 	Keyed	   *entries = &keyed->items[keyed->count];
 	MdrSet		sets[MDR_MAX_SETS];
 	uint32_t	nsets,
@@ -254,7 +262,7 @@ compile_sets(MdrCompiler *compiler)
 	if (keyed.items == NULL || compiler->always == NULL || compiler->sets == NULL || compiler->set_patterns == NULL)
 		return mdr_compile_no_memory(compiler);
 	for (uint32_t i = 0; i < compiler->npatterns; i++)
-		for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
+		for (int view = 0; status == MDR_OK && view < MDR_NSPELLINGS; view++)
 			if (compiler->patterns[i].views & (1u << view))
 				status = find_sets(compiler, i, view, &keyed);
 	if (status != MDR_OK)

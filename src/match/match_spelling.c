@@ -3,8 +3,8 @@
  *		A policy's pattern -> the PCRE2 pattern that is matched against folded text.
  *
  * The pattern is read once from left to right, as far as needed to know escapes, classes, group names and literals apart:
- * literals that are not ASCII are folded one by one, {lists} become alternatives, and for the leet view literal letters get
- * that view's spelling.  On the way is refused what could never match folded text (capital letters), what would make the cost
+ * literals that are not ASCII are folded one by one, {lists} become alternatives, for the leet view literal letters get that
+ * view's spelling, and for the joined view, which has no spaces, spaces and word boundaries go.  On the way is refused what could never match folded text (capital letters), what would make the cost
  * of a match depend on the content's length (unbounded repeats, recursion), and what changes the rules of matching (verbs,
  * extended mode, \K).  Whether the rest is a pattern at all is for PCRE2 to say.
  *
@@ -34,6 +34,7 @@ typedef struct Speller
 	const char *p;
 	MdrBuffer  *out;
 	Last		last;
+	bool		dropped;		/* what stood last was left out, so its repeat goes, too */
 } Speller;
 
 static MdrStatus
@@ -128,6 +129,12 @@ take_character(Speller *s, bool in_class)
 		characters += ((unsigned char) folded[i] & 0xC0) != 0x80;
 	if (characters == 0)
 		return refuse(s, "a character of this pattern folds to nothing and would never be found");
+	s->last = characters == 1 && folded[0] == ' ' ? SPACE : ATOM;
+	if (s->last == SPACE && s->view == MDR_VIEW_JOINED && !in_class)
+	{
+		s->dropped = true;
+		return MDR_OK;
+	}
 	if (characters > 1 && in_class)
 		return refuse(s, "a character in [...] folds to several; write it as (?:...|...)");
 	if (characters > 1)
@@ -136,7 +143,6 @@ take_character(Speller *s, bool in_class)
 		put_literal(s, folded[i]);
 	if (characters > 1)
 		mdr_buffer_byte(s->out, ')');
-	s->last = characters == 1 && folded[0] == ' ' ? SPACE : ATOM;
 	return MDR_OK;
 }
 
@@ -145,13 +151,19 @@ take_escape(Speller *s, bool in_class)
 {
 	char		c = s->p[1];
 
-	s->last = c == 's' || c == ' ' || c == 'h' ? SPACE : ATOM;
+	s->last = c == 's' || c == ' ' ? SPACE : ATOM;
 	if (c == '\0')
 		return refuse(s, "pattern ends in a backslash");
 	if ((unsigned char) c >= 0x80)
 	{
 		s->p++;
 		return take_character(s, in_class);
+	}
+	if (s->view == MDR_VIEW_JOINED && !in_class && (s->last == SPACE || c == 'b'))
+	{
+		s->dropped = true;
+		s->p += 2;
+		return MDR_OK;
 	}
 	if (c == 'Q' || c == 'E')
 		return refuse(s, "\\Q and \\E are not allowed; put a backslash before each character instead");
@@ -304,9 +316,12 @@ take_repeat(Speller *s)
 		return refuse(s, "a repeat has no upper bound; write {0,20} for *, {1,20} for +");
 	if (most > MDR_MAX_REPEAT)
 		return mdr_compile_refuse(s->compiler, s->place, s->rule, "a repeat goes beyond %d", MDR_MAX_REPEAT);
-	copy(s, p + 1 - s->p);
-	if (*s->p == '?' || *s->p == '+')
-		copy(s, 1);
+	if (p[1] == '?' || p[1] == '+')
+		p++;
+	if (s->dropped)
+		s->p = p + 1;
+	else
+		copy(s, p + 1 - s->p);
 	s->last = REPEAT;
 	return MDR_OK;
 }
@@ -387,6 +402,9 @@ take_one(Speller *s)
 	size_t		start,
 				end;
 
+	if (is_repeat(s->p))
+		return take_repeat(s);
+	s->dropped = false;
 	if (c == '\\')
 		return take_escape(s, false);
 	if (c == '[')
@@ -395,8 +413,6 @@ take_one(Speller *s)
 		return take_group(s);
 	if (c == '{' && mdr_policy_reference(s->p, 0, true, &start, &end) && start == 0)
 		return take_list(s, end);
-	if (is_repeat(s->p))
-		return take_repeat(s);
 	if (c == '{')
 		return refuse(s, "a brace that is no repeat and no list must be written \\{");
 	if ((unsigned char) c >= 0x80)
@@ -406,7 +422,12 @@ take_one(Speller *s)
 	if ((unsigned char) c < ' ')
 		return refuse(s, "white space in folded text is always one space; write a space or \\s");
 	s->last = c == ' ' ? SPACE : ATOM;
-	if (c >= 'a' && c <= 'z')
+	if (c == ' ' && s->view == MDR_VIEW_JOINED)
+	{
+		s->dropped = true;
+		s->p++;
+	}
+	else if (c >= 'a' && c <= 'z')
 	{
 		mdr_buffer_byte(s->out, letter_in_view(s, c));
 		s->p++;
