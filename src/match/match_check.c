@@ -3,7 +3,7 @@
  *		Runs a policy's own examples: what a rule must find, and what it must not.
  *
  * A hit must give a finding of its rule that is not excused altogether; and where the rule alone would flag, the hit must.  A
- * miss must give none.  Messages tell which example failed by its number, never by its text.
+ * miss must give none, or one that a context takes below flag_at.  Messages tell which example failed by its number, never by its text.
  *
  * Input: an engine and the tree it was compiled from.  Output: a status.  Locks: none.  Memory: an arena of this file's own.  On
  * error: MDR_INVALID with file, line, column and rule of the example, and *check behind it.
@@ -67,9 +67,10 @@ static MdrStatus
 judge_miss(Checker *checker, const MdrScan *scan, uint32_t index, uint32_t number)
 {
 	const MdrRule *rule = &checker->policy->rules[index];
+	const MdrImageCategory *category = &checker->engine->categories[rule->category];
 	const MdrFinding *best = best_finding(scan, index);
 
-	if (best == NULL || best->score <= 0)
+	if (best == NULL || (best->context >= 0 && best->score < category->flag_at))
 		return MDR_OK;
 	return mdr_policy_fail(checker->policy, checker->error, MDR_INVALID, rule->misses.places[number], rule->id,
 						   "miss %u is found by this rule, at bytes %u to %u, with score %.2f", number + 1, best->start + 1,
