@@ -1,0 +1,77 @@
+#!/bin/bash
+# What it costs that a refusal leaves a durable violation: refusals that record against refusals that record nothing (a frozen
+# account's), side by side on one private server.  Prints p50 and p99 of a refused insert in microseconds, and refusals a second.
+#
+#   bench/recorder.sh [SECONDS for each figure and round] [ROUNDS]
+set -eu
+seconds=${1:-2} rounds=${2:-3}
+if [ -z "${MODERATION_DATA:-}" ]; then
+    cd "$(dirname "$0")/.."
+    exec .ci/cluster bash bench/recorder.sh "$seconds" "$rounds"
+fi
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+
+psql -Xqo /dev/null -v ON_ERROR_STOP=1 <<'SQL'
+CREATE EXTENSION moderation;
+SELECT moderation.load_policy($policy$
+policy: bench
+description: One made-up word.
+limits: {bytes: 65536, on_unknown: reject}
+views: []
+ladder: {in_a_row: 0, within: {count: 0, period: 1 day}, freezes: [1 hour], memory: 1 day}
+categories:
+  - id: bench_word
+    clause: {en: The word zorblax, zh: zorblax}
+    flag_at: 0.4
+    act_at: 0.7
+    actions: [reject, reject, reject, reject]
+    strike: true
+    suspend: never
+    evidence: hash
+---
+category: bench_word
+rules:
+  - id: bench_word.zorblax.en
+    language: en
+    weight: 0.9
+    severity: 2
+    note: The word.
+    terms: [zorblax]
+    hits: ["a zorblax here"]
+    misses: ["nothing here"]
+$policy$);
+CREATE TABLE post (account text, body text);
+SELECT moderation.guard('post', '{body}', 'account', 'bench');
+SELECT moderation.freeze('frozen', 'for the baseline');
+CREATE FUNCTION refused(account text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO post VALUES (account, 'a zorblax in passing');
+	RAISE 'the content was not refused';
+EXCEPTION WHEN SQLSTATE 'MD001' OR SQLSTATE 'MD002' THEN
+	NULL;
+END
+$$;
+SQL
+echo "SELECT refused('frozen');" > "$dir/nothing.sql"
+printf '%s\n' '\set n random(1, 1000)' "SELECT refused('account ' || :n);" > "$dir/recorded.sql"
+
+run() {     # KIND CLIENTS FILE: appends latencies in us, prints transactions a second
+    pgbench -n -M prepared -c "$2" -j 1 -T "$seconds" -l --log-prefix="$dir/log" -f "$dir/$1.sql" > "$dir/out" 2>"$dir/err" || { cat "$dir/err" >&2; exit 1; }
+    cat "$dir"/log.* | awk '{print $3}' >> "$3"; rm -f "$dir"/log.*
+    sed -nE 's/^tps = ([0-9]+).*without.*/\1/p' "$dir/out" >> "$3.tps"
+}
+percentile() { sort -n "$2" | awk -v p="$1" '{v[NR] = $1} END {i = int(NR * p / 100 + 0.5); print v[i < 1 ? 1 : i]}'; }
+
+printf '%-8s %-28s %8s %8s %12s\n' clients 'a refusal that' 'p50 us' 'p99 us' 'refusals/s'
+for clients in 1 8; do
+    for _ in $(seq "$rounds"); do
+        for kind in nothing recorded; do run $kind $clients "$dir/$kind.$clients"; done
+    done
+    for kind in nothing recorded; do
+        what='records nothing'; [ $kind = nothing ] || what='is recorded'
+        printf '%-8s %-28s %8s %8s %12s\n' $clients "$what" "$(percentile 50 "$dir/$kind.$clients")" "$(percentile 99 "$dir/$kind.$clients")" \
+            "$(sort -n "$dir/$kind.$clients.tps" | tail -n 1)"
+    done
+    awk -v c=$clients -v a="$(percentile 50 "$dir/nothing.$clients")" -v b="$(percentile 50 "$dir/recorded.$clients")" 'BEGIN {printf "%-8s added at p50: %d us\n", c, b - a}'
+done
+psql -XAtc "SELECT 'recorded ' || count(*) || ', under as many ids: ' || (count(*) = count(DISTINCT violation_id)) || ', fallbacks ' || (SELECT fallbacks FROM moderation.recorder_status()) FROM moderation.violation"
