@@ -1,6 +1,6 @@
 /*
  * errors.h
- *		The extension's own SQLSTATEs, class MD (classes I-Z are free for implementations).  Documented in docs/errors.md.
+ *		The extension's own SQLSTATEs, class MD (classes I-Z are free for implementations).  Documented in docs/reference.md.
  */
 #ifndef MDR_ERRORS_H
 #define MDR_ERRORS_H
