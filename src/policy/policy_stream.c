@@ -242,7 +242,8 @@ take_event(MdrReader *reader, const yaml_event_t *event, MdrNode **open, uint32_
 {
 	MdrNode    *node,
 			   *parent = open[*depth];
-	MdrStatus	status = refuse(reader, event, *depth);
+	bool		opens = event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
+	MdrStatus	status = refuse(reader, event, *depth + opens);
 
 	if (status != MDR_OK)
 		return status;
@@ -286,7 +287,7 @@ MdrStatus
 mdr_read_stream(MdrReader *reader, const char *document, size_t length)
 {
 	MdrNode		stream = {MDR_SEQUENCE};
-	MdrNode    *open[MDR_MAX_DEPTH + 2] = {&stream};
+	MdrNode    *open[MDR_MAX_DEPTH + 1] = {&stream};
 	uint32_t	depth = 0;
 	yaml_parser_t parser;
 	bool		done = false;
