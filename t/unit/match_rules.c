@@ -1,0 +1,206 @@
+/*
+ * match_rules.c
+ *		What each part of a rule finds: terms, boundaries, stars, lists, patterns, all_of, contexts, allowed phrases, views.
+ */
+#include "match_tap.h"
+
+#define CONTEXTS \
+	"contexts:\n" \
+	"  - {id: news, terms: [police said], patterns: ['\\breported(?: by)?\\b'], within: 10, factor: 0.5}\n" \
+	"  - {id: quote, terms: ['he said'], within: 20, factor: 0}\n" \
+	"  - {id: fiction, terms: [chapter one], within: 0, factor: 0.25}\n"
+
+static void
+terms(void)
+{
+	Made		made = make(HEAD CATEGORIES RULES
+							RULE("bomb", "terms: [bomb]")
+							RULE("star", "terms: [kill*, '*cide', '*ooth*']")
+							RULE("phrase", "terms: [\"make  a\\tgun\"]")
+							RULE("han", "terms: [炸弹, 枪]")
+							RULE("han.star", "terms: ['大学*']")
+							RULE("accent", "terms: [Café, ＡＢＣ, 臺灣]")
+							RULE("sign", "terms: [c++, '#x', '.onion']"));
+
+	finds(&made, "a Bomb!", "bomb 2-6", "a word, whatever its case");
+	finds(&made, "bombs abomb bomb1 bombé", "", "not inside a word");
+	finds(&made, "bomb,bomb(bomb)", "bomb 0-4 bomb 5-9 bomb 10-14", "beside punctuation");
+	finds(&made, "bomb", "bomb 0-4", "as the whole text");
+	finds(&made, "", "", "nothing in nothing");
+	finds(&made, "killing skill", "star 0-4", "a star at the end lets the word go on, not begin earlier");
+	finds(&made, "genocide cider", "star 4-8", "a star at the start lets the word begin earlier");
+	finds(&made, "smoothly", "star 2-6", "stars at both ends");
+	finds(&made, "MAKE a\n\ngun", "phrase 0-11", "white space stands for any white space");
+	finds(&made, "makea gun", "", "and is needed");
+	finds(&made, "买炸弹吗", "han 3-9", "a Chinese word among others");
+	finds(&made, "他有枪。", "han 6-9", "a word of one character");
+	finds(&made, "北京大学生活", "han.star 6-12", "a Chinese term with a star may straddle words");
+	finds(&made, "CAFE\xcc\x81 abc 台湾", "accent 0-4 accent 7-10 accent 11-17", "accents, width and traditional characters");
+	finds(&made, "c++ or #x or abc.onion", "sign 0-3 sign 7-9 accent 13-16 sign 16-22", "signs are found where a boundary may be");
+	unmake(&made);
+}
+
+static void
+straddling(void)
+{
+	Made		made = make(SIMPLE("terms: [大学生]"));
+
+	finds(&made, "大学生", "r 0-9", "a Chinese term that is words");
+	finds(&made, "北京大学生物系", "", "a Chinese term may not straddle words");
+	unmake(&made);
+}
+
+static void
+lists(void)
+{
+	Made		made = make(HEAD "words:\n  who.en: [Examplian*, foolander, two words]\n  what: [vermin, '*rats']\n" CATEGORIES RULES
+							RULE("a", "terms: [\"deport all {who.en}\", \"send the {who.en} back\", \"{who.en} are {what}\"]")
+							RULE("p", "patterns: ['\\b{who.en} (?:eat|ate) {what}']")
+							RULE("b", "terms: [\"a{what}b\"]"));
+	MdrEngineRule rule;
+
+	mdr_engine_rule(made.engine, 0, &rule);
+	ok(rule.nterms == 3 + 3 + 6, "lists are expanded, every combination");
+	finds(&made, "deport all Examplians", "a 0-20", "a list's star counts at the end of a term");
+	finds(&made, "deport all foolanders", "", "and only where it stands");
+	finds(&made, "deport all two  words", "a 0-21", "a list's word may be several");
+	finds(&made, "send the Examplians back", "a 0-24", "a star inside a term lets the word go on");
+	finds(&made, "send the Examplian back", "a 0-23", "or not");
+	finds(&made, "send the Examplians far back", "", "but not further");
+	finds(&made, "send the foolanders back", "", "and no word without star");
+	finds(&made, "Examplians are muskrats", "a 0-23", "stars on both sides of a gap");
+	finds(&made, "Examplians are ratsy", "", "the end counts after a gap, too");
+	finds(&made, "Examplians ate dormrats", "p 0-23", "words of a list are alternatives in a pattern");
+	finds(&made, "averminb armratsb", "b 0-8 b 9-17", "a list inside a word");
+	unmake(&made);
+}
+
+static void
+patterns(void)
+{
+	Made		made = make(HEAD CATEGORIES RULES
+							RULE("p", "patterns: ['\\b(?:buy|sell)\\s+(?:a )?(\\w{1,10})\\s+gun\\b', 'x[a-c]{2}y', '怎么.{0,4}炸[弹药]', '(?<w>ab|cd)-\\k<w>']")
+							RULE("look", "patterns: ['(?<!no )bomb(?!er)']")
+							RULE("wide", "patterns: [\"（bomb）\", \"[，：]now[!！]\"]")
+							RULE("none", "patterns: ['\\d{3}-\\d{4}']"));
+
+	finds(&made, "Buy a big  gun, sell my gun", "p 0-14 p 16-27", "all matches of a pattern");
+	finds(&made, "xaby xacby xdby", "p 0-4", "a class with a count");
+	finds(&made, "怎么做个炸药", "p 0-18", "a Chinese gap counts characters");
+	finds(&made, "怎么样才能做个炸药", "", "and ends");
+	finds(&made, "ab-ab ab-cd cd-cd", "p 0-5 p 12-17", "a back-reference");
+	finds(&made, "no bomb, a bomb, a bomber", "look 11-15", "look-around");
+	finds(&made, "(bomb) （BOMB）", "wide 0-6 look 1-5 wide 7-17 look 10-14", "full-width signs are literals once folded");
+	finds(&made, "bombs,now! :now！", "look 0-4 wide 5-10 wide 11-18", "and in classes");
+	finds(&made, "call 555-1234 or ٥٥٥-١٢٣٤", "none 5-13 none 17-32", "a pattern that no literal announces");
+	unmake(&made);
+}
+
+static void
+co_occurrence(void)
+{
+	Made		made = make(HEAD CATEGORIES RULES
+							RULE("near", "all_of: [[cat, cats], [dog]], within: 12")
+							RULE("order", "all_of: [[one], [two], [three]], within: 30, ordered: true")
+							RULE("three", "all_of: [[red], [green], [blue]], within: 20")
+							RULE("same", "all_of: [[big house], [house, big]], within: 30")
+							RULE("han", "all_of: [[猫], [狗]], within: 4")
+							RULE("allow", "all_of: [[hot], [wheels]], allow: [hot dog]"));
+
+	finds(&made, "cat and dog", "near 0-11", "one of each");
+	finds(&made, "dog or a cat", "near 0-12", "in any order, twelve characters");
+	finds(&made, "dog or a cats", "", "thirteen characters are too far");
+	finds(&made, "cat cat dog dog cat", "near 4-11 near 12-19", "the nearest pairs");
+	finds(&made, "one two three", "order 0-13", "three in order");
+	finds(&made, "one three two", "", "not out of order");
+	finds(&made, "three one one two two three", "order 10-27", "in order, beginning as late as possible");
+	finds(&made, "blue red green", "three 0-14", "three in any order");
+	finds(&made, "red red blue blue", "", "all of them");
+	finds(&made, "big house", "", "a word does not count for two groups");
+	finds(&made, "big house, big one", "same 0-14", "two words do");
+	finds(&made, "猫吃了狗", "han 0-12", "characters, not bytes");
+	finds(&made, "猫也吃了狗", "", "five characters are too far");
+	finds(&made, "hot dog on wheels", "", "a word in an allowed phrase does not count");
+	finds(&made, "hot dog, hot wheels", "allow 9-19", "another does");
+	unmake(&made);
+}
+
+static void
+contexts(void)
+{
+	Made		made = make(HEAD CONTEXTS
+							"categories:\n  - {id: c, clause: {en: c}, unless: [news, fiction]}\n" RULES
+							RULE("cat", "terms: [bomb]")
+							RULE("own", "terms: [gun], unless: [quote, news]")
+							RULE("none", "terms: [knife], unless: []"));
+
+	finds(&made, "bomb", "cat 0-4", "no context");
+	finds(&made, "police said bomb", "cat 12-16*0.40", "a context before");
+	finds(&made, "bomb, reported by x", "cat 0-4*0.40", "a context's pattern behind");
+	finds(&made, "bomb 1234567890 police said", "cat 0-4", "too far");
+	finds(&made, "bomb 123456789 reported", "cat 0-4", "too far by one");
+	finds(&made, "bomb 12345678 reported", "cat 0-4*0.40", "as far as may be");
+	finds(&made, "reported 12345678 bomb", "cat 18-22*0.40", "on the other side");
+	finds(&made, "chapter one. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx bomb", "cat 59-63*0.20", "a context that counts anywhere");
+	finds(&made, "chapter one: police said bomb", "cat 25-29*0.20", "the smallest factor of several");
+	finds(&made, "he said gun", "own 8-11*0.00", "excused altogether, and still told");
+	finds(&made, "he said bomb", "cat 8-12", "not a context of this rule");
+	finds(&made, "chapter one gun", "own 12-15", "a rule's own contexts replace the category's");
+	finds(&made, "police said knife", "none 12-17", "or nothing excuses");
+	finds(&made, "p o l i c e  s a i d bomb", "cat 21-25", "a disguised context is none");
+	unmake(&made);
+}
+
+static void
+allowed(void)
+{
+	Made		made = make("policy: p\nallow: [Scunthorpe, '*tit mouse']\n" CATEGORIES RULES
+							RULE("a", "terms: ['*cunt*', 'tit', 'shoot*', 'shoot a photo op'], allow: [photo shoot, shoot a photo]")
+							RULE("b", "terms: ['shoot*'], patterns: ['bang.{1,9}shoot']"));
+
+	finds(&made, "Scunthorpe cunts", "a 11-15", "the policy's phrases");
+	finds(&made, "great tit mouse", "", "with a star");
+	finds(&made, "a photo shoot", "b 8-13", "a rule's phrases are its own");
+	finds(&made, "shoot a photo", "b 0-5", "whatever side the term is on");
+	finds(&made, "shoot a photo op", "a 0-16 b 0-5", "the longest match wins");
+	finds(&made, "photo shooting", "a 6-11 b 6-11", "an allowed phrase has boundaries, too");
+	unmake(&made);
+}
+
+static void
+views(void)
+{
+	Made		made = make(HEAD CATEGORIES RULES
+							RULE("t", "terms: [kill, make bomb, 炸弹]")
+							RULE("plain", "terms: [kill], views: [plain]")
+							RULE("leet", "patterns: ['\\bki[ls]{2}\\b'], views: [leet]")
+							RULE("join", "patterns: ['\\bmake\\s+a\\s+gun\\b', '买.{0,2}枪支']")
+							RULE("group", "all_of: [[kill], [them]]"));
+
+	finds(&made, "k1ll", "t 0-4/leet leet 0-4/leet", "digits for letters");
+	finds(&made, "k i l l", "t 0-7/joined", "spread letters");
+	finds(&made, "kiiiill", "t 0-7/squeezed", "stretched letters");
+	finds(&made, "m a k e  b o m b", "t 0-16/joined", "a phrase without its spaces");
+	finds(&made, "m.a.k.e a g.u.n", "join 0-15/joined", "a pattern without its spaces");
+	finds(&made, "买*枪*支", "join 0-11/joined", "a Chinese pattern through punctuation");
+	finds(&made, "炸*弹", "t 0-7/joined", "a Chinese term through punctuation");
+	finds(&made, "kill them k1ll", "group 0-9 t 0-4 plain 0-4 leet 0-4 group 5-14/leet t 10-14/leet leet 10-14/leet",
+		  "what the plain text has is told once only");
+	finds(&made, "k1ll th3m", "group 0-9/leet t 0-4/leet leet 0-4/leet", "words of a group in a view");
+	unmake(&made);
+}
+
+int
+main(void)
+{
+	terms();
+	straddling();
+	lists();
+	patterns();
+	co_occurrence();
+	contexts();
+	allowed();
+	views();
+	mdr_text_release();
+	return done();
+}
