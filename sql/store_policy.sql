@@ -87,6 +87,19 @@ DELETE FROM moderation.policy_image WHERE policy = 'store_policy';
 SELECT moderation.load_policy(document) FROM moderation.policy WHERE policy = 'store_policy' AND state = 'active';
 SELECT moderation.policy_fits('store_policy');
 
+-- A live version that cannot be opened: an error at every call, never "clean", and all is well again once it is gone.
+BEGIN;
+INSERT INTO moderation.policy (policy, policy_version, state, builtin, document, document_sha256, loaded_by)
+	VALUES ('store_policy', 1000, 'active', false, 'policy: store_policy', sha256('policy: store_policy'), current_user);
+SAVEPOINT s;
+SELECT action FROM moderation.verdict('a text', 'store_policy');
+ROLLBACK TO s;
+SELECT action FROM moderation.verdict('a text', 'store_policy');
+ROLLBACK TO s;
+DELETE FROM moderation.policy WHERE policy = 'store_policy' AND policy_version = 1000;
+SELECT action, policy_version FROM moderation.verdict('a storeword', 'store_policy');
+ROLLBACK;
+
 -- What a dump restores: the operator's version, higher than the built-in one, active beside it.  It is the live one.
 BEGIN;
 SELECT policy, policy_version FROM moderation.verdict('x');

@@ -10,6 +10,12 @@ DECLARE
 	found pg_catalog.pg_namespace;
 	object text;
 BEGIN
+	-- The built-in policy, and what it looks for, is written in many scripts.
+	IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) ALL (ARRAY['UTF8'::name, 'SQL_ASCII'::name]) THEN
+		RAISE EXCEPTION 'encoding % cannot express the built-in policy', pg_catalog.getdatabaseencoding()
+			USING ERRCODE = 'feature_not_supported', HINT = 'Use a database with encoding UTF8.';
+	END IF;
+
 	SELECT * INTO STRICT found FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'moderation'::name;
 
 	IF found.nspowner OPERATOR(pg_catalog.<>) current_user::regrole::oid
