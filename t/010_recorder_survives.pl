@@ -86,5 +86,17 @@ for my $how (qw(pg_cancel_backend pg_terminate_backend statement_timeout))
 	$lock->{handle}->finish;
 	is(settled($node), ++$expected, "the violation is recorded in spite of $how, once");
 }
+
+# A server that is shut down while a client waits takes the ring with it: the client's last act is the spool.
+my $lock = background($node, 'psql', '-X', '-d', 'postgres', '-c', 'BEGIN; LOCK TABLE moderation.violation; SELECT pg_sleep(60)');
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'moderation.violation'::regclass AND mode = 'AccessExclusiveLock' AND granted});
+my $client = background($node, 'psql', '-X', '-d', 'postgres', '-c', $insert);
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Extension' AND backend_type = 'client backend'});
+$node->stop('fast');
+$_->{handle}->finish for $lock, $client;
+like($client->{err}, qr/terminating connection|server closed/, 'a shutdown ends the wait');
+$node->start;
+is(settled($node), ++$expected, 'and the violation is recorded by the next server, once');
+
 $node->stop;
 done_testing();

@@ -61,3 +61,13 @@ COMMENT ON COLUMN moderation.evidence.preserved_until IS 'NULL: for as long as n
 
 SELECT pg_catalog.pg_extension_config_dump('moderation.violation', '');
 SELECT pg_catalog.pg_extension_config_dump('moderation.evidence', '');
+
+-- Without a worker every refusal goes to the spool, which is slower and not in the tables until there is one.
+DO $$
+BEGIN
+	IF pg_catalog.current_setting('max_worker_processes')::int OPERATOR(pg_catalog.<) 4 THEN
+		RAISE WARNING 'max_worker_processes leaves little room for the recorder of violations'
+			USING HINT = 'Each database with the extension needs one worker: ALTER SYSTEM SET max_worker_processes = 8;';
+	END IF;
+END
+$$;
