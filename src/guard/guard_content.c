@@ -406,6 +406,33 @@ mask_array(Masking *masking)
 											  ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT));
 }
 
+/* Appends a masked string as json.  What an escape brought in, the database encoding may lack: outside UTF-8 it is escaped again. */
+static void
+append_json(StringInfo out, const char *utf8)
+{
+	StringInfoData json;
+
+	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
+	{
+		escape_json(out, utf8);
+		return;
+	}
+	initStringInfo(&json);
+	escape_json(&json, utf8);
+	for (const unsigned char *at = (const unsigned char *) json.data; *at != '\0'; at += pg_utf_mblen(at))
+	{
+		pg_wchar	code = utf8_to_unicode(at);
+
+		if (code < 0x80)
+			appendStringInfoChar(out, *at);
+		else if (code < 0x10000)
+			appendStringInfo(out, "\\u%04x", code);
+		else
+			appendStringInfo(out, "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
+	}
+	pfree(json.data);
+}
+
 /* Everything but the masked strings stays as it was written, byte for byte. */
 static Datum
 mask_json(Masking *masking)
@@ -438,7 +465,7 @@ mask_json(Masking *masking)
 		if (masked == NULL)
 			appendBinaryStringInfo(&out, json + from, Min(at + 1, length) - from);
 		else
-			escape_json(&out, masked);
+			append_json(&out, masked);
 	}
 	return CStringGetTextDatum(mdr_from_utf8(out.data, out.len));
 }
