@@ -64,7 +64,7 @@ BEGIN
             FROM step WINDOW w AS (PARTITION BY set_name, category ORDER BY score DESC)),
         rank AS (
             SELECT set_name, category, max(p) AS p, max(n) AS n,
-                   sum(tp * ctp / (ctp + cfp)) / nullif(max(p), 0) AS auprc,
+                   CASE WHEN max(n) > 0 THEN sum(tp * ctp / (ctp + cfp)) / nullif(max(p), 0) END AS auprc,
                    sum(tp * (n - cfp + fp / 2.0)) / nullif(max(p) * max(n), 0) AS auroc
             FROM run GROUP BY 1, 2),
         cut AS (
