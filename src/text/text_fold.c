@@ -407,15 +407,17 @@ fold_same_characters(Fold *fold)
 	while (fold->in_end - in >= 4)
 	{
 		uint8_t		bytes[4];
-		uint32_t	c;
+		uint32_t	three;
+		uint32_t	word;
 		uint32_t	bit;
 
 		memcpy(bytes, in, 4);
-		c = (uint32_t) (bytes[0] & 0x0F) << 12 | (uint32_t) (bytes[1] & 0x3F) << 6 | (bytes[2] & 0x3F);
-		bit = c % 64;
-		if ((bytes[0] & 0xF0) != 0xE0 || (bytes[1] & 0xC0) != 0x80 || (bytes[2] & 0xC0) != 0x80 || !(fold_same[c / 64][0] >> bit & 1))
+		three = bytes[0] | (uint32_t) bytes[1] << 8 | (uint32_t) bytes[2] << 16;
+		word = (three & 0x0F) << 6 | (three >> 8 & 0x3F);
+		bit = three >> 16 & 0x3F;
+		if ((three & 0xC0C0F0) != 0x8080E0 || !(fold_same[word][0] >> bit & 1))
 			break;
-		nospace |= fold_same[c / 64][1] >> bit & 1;
+		nospace |= fold_same[word][1] >> bit;
 		memcpy(out, bytes, 4);
 		out += 3;
 		in += 3;
@@ -424,7 +426,7 @@ fold_same_characters(Fold *fold)
 		return false;
 	fold->in = in;
 	fold->out = out;
-	fold->nospace |= nospace != 0;
+	fold->nospace |= nospace & 1;
 	return true;
 }
 

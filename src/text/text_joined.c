@@ -238,6 +238,18 @@ leave_out(MdrViewMaker *maker, uint32_t from, uint32_t to, uint64_t *bits)
 	return mdr_map_add(maker->arena, &maker->map, maker->length, from, 0, to - from);
 }
 
+/* How many ASCII letters and digits there are at position. */
+static uint32_t
+word_length(const MdrText *plain, uint32_t position)
+{
+	const char *bytes = plain->bytes + position;
+	uint32_t	n = 0;
+
+	while ((bytes[n] >= 'a' && bytes[n] <= 'z') || (bytes[n] >= '0' && bytes[n] <= '9'))
+		n++;
+	return n;
+}
+
 bool
 mdr_joined_make(MdrViewMaker *maker)
 {
@@ -249,9 +261,17 @@ mdr_joined_make(MdrViewMaker *maker)
 	{
 		uint32_t	size;
 		uint32_t	gap;
-		MdrClass	class = class_at(plain, at, &size);
+		MdrClass	class;
 		MdrJoinedRun run;
 
+		size = word_length(plain, at);
+		if (size > 1)
+		{
+			copy(maker, at, size);
+			at += size;
+			continue;
+		}
+		class = class_at(plain, at, &size);
 		if (class == MDR_CLASS_SPACE)
 		{
 			if (!leave_out(maker, at, at + 1, maker->breaks))

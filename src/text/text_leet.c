@@ -39,7 +39,7 @@ is_in(const char *const *list, size_t n, const char *bytes, uint32_t length)
 {
 	for (size_t i = 0; i < n; i++)
 	{
-		if (strlen(list[i]) == length && memcmp(list[i], bytes, length) == 0)
+		if (list[i][0] == bytes[0] && strlen(list[i]) == length && memcmp(list[i], bytes, length) == 0)
 			return true;
 	}
 	return false;
@@ -80,6 +80,8 @@ stands_for(const char *bytes, uint32_t i, uint32_t length, uint32_t *size)
 	*size = 1;
 	if ((signed char) bytes[i] >= 0)
 		return ascii_letters[(int) bytes[i]];
+	if ((uint8_t) bytes[i] != 0xC2 && (uint8_t) bytes[i] != 0xE2)
+		return 0;
 	for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
 	{
 		*size = strlen(others[k].sign);
@@ -289,20 +291,20 @@ mdr_leet_make(MdrViewMaker *maker)
 {
 	const MdrText *plain = maker->plain;
 	const char *bytes = plain->bytes;
-	uint32_t	token_from = 0;
+	uint32_t	token_from;
 	uint32_t	token_end = 0;	/* of the last token looked at */
 	bool		spell = false;	/* it is to be spelt out */
 
 	for (uint32_t i = 0; i < plain->length;)
 	{
 		uint32_t	size = 1;
-		bool		sign;
 		char		letter;
 
-		if (i >= token_end && (!is_letter(bytes[i]) || i == 0 || !is_letter(bytes[i - 1])) && token_character(plain, i, &sign) > 0)
-			spell = mdr_leet_token(plain, i, &token_from, &token_end);
-		letter = i < token_end && spell ? stands_for(bytes, i, plain->length, &size) : 0;
-		if (letter != 0)
+		/* A token is looked at when its first digit or sign comes up: the letters before stay what they are. */
+		letter = is_letter(bytes[i]) ? 0 : stands_for(bytes, i, plain->length, &size);
+		if (letter != 0 && i >= token_end)
+			spell = mdr_leet_token(plain, i, &token_from, &token_end) && i < token_end;
+		if (letter != 0 && spell && i < token_end)
 		{
 			mdr_set_bit(maker->changed, maker->length);
 			maker->bytes[maker->length++] = letter;

@@ -9,11 +9,13 @@
  * Locks and memory: none.  Errors: none.
  */
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 #include "text/text_parts.h"
+
+#define ALL_VIEWS (1 << MDR_VIEW_LEET | 1 << MDR_VIEW_JOINED | 1 << MDR_VIEW_SQUEEZED)
 
 /* One bit for each of 64 bytes. */
 typedef struct Masks
@@ -99,49 +101,65 @@ wide_masks_by_byte(const char *bytes)
 	return masks;
 }
 
-#ifdef __SSE2__
-static inline __m128i
+#ifdef __x86_64__
+/* The same with AVX2, for machines that have it: the compiler may not assume so, and these must not run elsewhere. */
+#define AVX2 __attribute__((target("avx2"))) static inline
+
+AVX2 __m256i
 load(const char *bytes)
 {
-	return _mm_loadu_si128((const __m128i *) bytes);
+	return _mm256_loadu_si256((const __m256i *) bytes);
 }
 
-/* The bytes from first to first + n - 1; one comparison, signed, after a shift that makes them the lowest. */
-static inline __m128i
-in_range(__m128i bytes, int first, int n)
+/* The bytes from first to first + n - 1: one comparison, signed, after a shift that makes them the lowest. */
+AVX2 __m256i
+in_range(__m256i bytes, int first, int n)
 {
-	return _mm_cmplt_epi8(_mm_sub_epi8(bytes, _mm_set1_epi8((char) (first - 128))), _mm_set1_epi8((char) (n - 128)));
+	return _mm256_cmpgt_epi8(_mm256_set1_epi8((char) (n - 128)), _mm256_sub_epi8(bytes, _mm256_set1_epi8((char) (first - 128))));
 }
 
-static inline __m128i
-equals(__m128i bytes, int c)
+AVX2 __m256i
+equals(__m256i bytes, int c)
 {
-	return _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char) c));
+	return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8((char) c));
 }
 
-static inline uint64_t
-bits_of(__m128i mask)
+AVX2 __m256i
+either(__m256i a, __m256i b)
 {
-	return (uint64_t) (uint32_t) _mm_movemask_epi8(mask);
+	return _mm256_or_si256(a, b);
 }
 
-static inline Masks
-masks_of(const char *bytes)
+AVX2 __m256i
+both(__m256i a, __m256i b)
+{
+	return _mm256_and_si256(a, b);
+}
+
+AVX2 uint64_t
+bits_of(__m256i mask)
+{
+	return (uint32_t) _mm256_movemask_epi8(mask);
+}
+
+AVX2 Masks
+masks_by_vector(const char *bytes)
 {
 	Masks		masks = {0};
 
-	for (int i = 0; i < 64; i += 16)
+#pragma GCC unroll 2
+	for (int i = 0; i < 64; i += 32)
 	{
-		__m128i		x = load(bytes + i);
-		__m128i		letters = in_range(x, 'a', 26);
-		__m128i		digits = in_range(x, '0', 10);
-		__m128i		strong = _mm_or_si128(equals(x, '@'), equals(x, '$'));
-		__m128i		weak = _mm_or_si128(_mm_or_si128(equals(x, '!'), equals(x, '+')), _mm_or_si128(equals(x, '|'), equals(x, '(')));
-		__m128i		repeated = _mm_and_si128(letters, _mm_cmpeq_epi8(x, load(bytes + i - 1)));
+		__m256i		x = load(bytes + i);
+		__m256i		letters = in_range(x, 'a', 26);
+		__m256i		digits = in_range(x, '0', 10);
+		__m256i		strong = either(digits, either(equals(x, '@'), equals(x, '$')));
+		__m256i		weak = either(either(equals(x, '!'), equals(x, '+')), either(equals(x, '|'), equals(x, '(')));
+		__m256i		repeated = both(letters, _mm256_cmpeq_epi8(x, load(bytes + i - 1)));
 
 		masks.letters |= bits_of(letters) << i;
 		masks.digits |= bits_of(digits) << i;
-		masks.strong |= bits_of(_mm_or_si128(digits, strong)) << i;
+		masks.strong |= bits_of(strong) << i;
 		masks.weak |= bits_of(weak) << i;
 		masks.wide |= bits_of(x) << i;
 		masks.repeated |= bits_of(repeated) << i;
@@ -149,30 +167,27 @@ masks_of(const char *bytes)
 	return masks;
 }
 
-static inline WideMasks
-wide_masks_of(const char *bytes)
+AVX2 WideMasks
+wide_masks_by_vector(const char *bytes)
 {
 	WideMasks	masks = {0};
 
-	for (int i = 0; i < 64; i += 16)
+#pragma GCC unroll 2
+	for (int i = 0; i < 64; i += 32)
 	{
-		__m128i		x = load(bytes + i);
-		__m128i		second = _mm_cmpeq_epi8(x, load(bytes + i - 2));
-		__m128i		third = _mm_cmpeq_epi8(x, load(bytes + i - 3));
-		__m128i		signs = _mm_or_si128(_mm_or_si128(equals(x, 0xC2), equals(x, 0xE2)), in_range(x, 0xEF, 17));
-
-		__m128i		next = load(bytes + i + 1);
-		__m128i		cjk = _mm_and_si128(equals(x, 0x80), equals(load(bytes + i - 1), 0xE3));
-		__m128i		clause = _mm_or_si128(in_range(x, '!', 2), in_range(x, '(', 2));
+		__m256i		x = load(bytes + i);
+		__m256i		next = load(bytes + i + 1);
+		__m256i		cjk = both(equals(x, 0x80), equals(load(bytes + i - 1), 0xE3));
+		__m256i		signs = either(either(equals(x, 0xC2), equals(x, 0xE2)), in_range(x, 0xEF, 17));
+		__m256i		clause = either(in_range(x, '!', 2), in_range(x, '(', 2));
 
 		/* U+3000 to U+303F: of three bytes, the second says so; less commas, full stops and brackets. */
-		cjk = _mm_andnot_si128(_mm_or_si128(in_range(next, 0x81, 2), in_range(next, 0x88, 20)), cjk);
-		signs = _mm_or_si128(signs, cjk);
-		clause = _mm_or_si128(clause, _mm_or_si128(equals(x, ','), _mm_or_si128(equals(x, '?'), in_range(x, ':', 2))));
+		cjk = _mm256_andnot_si256(either(in_range(next, 0x81, 2), in_range(next, 0x88, 20)), cjk);
+		clause = either(clause, either(in_range(x, ':', 2), either(equals(x, ','), equals(x, '?'))));
+		masks.second |= bits_of(both(x, _mm256_cmpeq_epi8(x, load(bytes + i - 2)))) << i;
+		masks.third |= bits_of(both(x, _mm256_cmpeq_epi8(x, load(bytes + i - 3)))) << i;
+		masks.signs |= bits_of(either(signs, cjk)) << i;
 		masks.clause |= bits_of(clause) << i;
-		masks.second |= bits_of(_mm_and_si128(x, second)) << i;
-		masks.third |= bits_of(_mm_and_si128(x, third)) << i;
-		masks.signs |= bits_of(signs) << i;
 	}
 	return masks;
 }
@@ -273,7 +288,7 @@ look_for_gap(Search *search, uint32_t position)
 }
 
 /* Wide characters in this block or the last. */
-static void
+static __attribute__((noinline)) void
 look_at_wide(Search *search, uint32_t base, const Masks *now, const Masks *last, const WideMasks *wide, const WideMasks *last_wide)
 {
 	uint64_t	after_wide = shifted(now->wide, last->wide, 1);
@@ -341,19 +356,31 @@ single_letters(const Masks *now, const Masks *last)
 	return shifted(now->letters, last->letters, 1) & ~alphabetic & ~shifted(alphabetic, last_alphabetic, 2);
 }
 
-static inline void
-look_at_block(Search *search, uint32_t base, const Masks *now, const Masks *last, uint64_t single, uint64_t last_single)
+/* Bytes that could be signs, of each kind, as far as ASCII goes. */
+typedef struct Candidates
 {
-	uint64_t	after_letter = shifted(now->letters, last->letters, 1);
-	uint64_t	leet = (now->strong & after_letter) | (now->letters & shifted(now->strong, last->strong, 1)) |
-		(now->letters & shifted(now->weak, last->weak, 1));
-	uint64_t	joined = single & (shifted(single, last_single, 2) | shifted(single, last_single, 3) | shifted(single, last_single, 4));
-	uint64_t	squeezed = now->repeated & shifted(now->repeated, last->repeated, 1);
+	uint64_t	leet;
+	uint64_t	joined;
+	uint64_t	squeezed;
+} Candidates;
 
+static inline Candidates
+candidates_of(const Masks *now, const Masks *last, uint64_t single, uint64_t last_single)
+{
+	Candidates	found;
+
+	found.leet = (now->strong & shifted(now->letters, last->letters, 1)) |
+		(now->letters & shifted(now->strong | now->weak, last->strong | last->weak, 1));
 	/* Of a pair of single letters the latter may also be wide. */
-	joined |= now->wide & (single | shifted(single, last_single, 1) | shifted(single, last_single, 2) | shifted(single, last_single, 3));
-	if (__builtin_expect((leet | joined | squeezed) == 0, 1))
-		return;
+	found.joined = (single & (shifted(single, last_single, 2) | shifted(single, last_single, 3) | shifted(single, last_single, 4))) |
+		(now->wide & (single | shifted(single, last_single, 1) | shifted(single, last_single, 2) | shifted(single, last_single, 3)));
+	found.squeezed = now->repeated & shifted(now->repeated, last->repeated, 1);
+	return found;
+}
+
+static __attribute__((noinline)) void
+look_at_candidates(Search *search, uint32_t base, uint64_t leet, uint64_t joined, uint64_t squeezed)
+{
 	for (; leet != 0 && !has(search, MDR_VIEW_LEET); leet &= leet - 1)
 		look_for_leet(search, base + __builtin_ctzll(leet));
 	for (; joined != 0 && !has(search, MDR_VIEW_JOINED); joined &= joined - 1)
@@ -365,46 +392,68 @@ look_at_block(Search *search, uint32_t base, const Masks *now, const Masks *last
 	}
 }
 
-uint32_t
-mdr_text_signs(const MdrText *plain)
+/*
+ * Goes through the text by blocks, and one step beyond the end, if need be: what a byte is may show at the one behind it.
+ * Both paths share this, so that they cannot but agree.  The masks are kept apart from those that are passed on, so that they
+ * may stay in registers.
+ */
+static inline __attribute__((always_inline)) void
+search_blocks(Search *search, Masks (*masks_of) (const char *), WideMasks (*wide_masks_of) (const char *))
 {
-	const uint32_t all = 1 << MDR_VIEW_LEET | 1 << MDR_VIEW_JOINED | 1 << MDR_VIEW_SQUEEZED;
-	Search		search = {.plain = plain};
+	const MdrText *plain = search->plain;
 	Masks		last = {0};
 	WideMasks	last_wide = {0};
 	uint64_t	last_single = 0;
 
-	/* One step beyond the end, if need be: what a byte is may show at the one behind it. */
-	for (uint64_t base = 0; base <= plain->length && search.views != all; base += 64)
+	for (uint64_t base = 0; base <= plain->length && search->views != ALL_VIEWS; base += 64)
 	{
-		const char *bytes = plain->bytes + base;
-		Masks		now;
-		WideMasks	wide = {0};
-		uint64_t	single;
-		bool		by_byte = true;
+		Masks		now = masks_of(plain->bytes + base);
+		uint64_t	single = single_letters(&now, &last);
+		Candidates	found = candidates_of(&now, &last, single, last_single);
 
-#ifdef __SSE2__
-		by_byte = mdr_test_text_scalar;
-		if (!by_byte)
-			now = masks_of(bytes);
-#endif
-		if (by_byte)
-			now = masks_by_byte(bytes);
-		single = single_letters(&now, &last);
-		look_at_block(&search, base, &now, &last, single, last_single);
-		if ((now.wide | last.wide >> 63) != 0)
+		if (__builtin_expect((found.leet | found.joined | found.squeezed) != 0, 0))
+			look_at_candidates(search, base, found.leet, found.joined, found.squeezed);
+		if (now.wide != 0 || last.wide >> 63 != 0)
 		{
-#ifdef __SSE2__
-			if (!by_byte)
-				wide = wide_masks_of(bytes);
-#endif
-			if (by_byte)
-				wide = wide_masks_by_byte(bytes);
-			look_at_wide(&search, base, &now, &last, &wide, &last_wide);
+			Masks		copies[2] = {now, last};
+			WideMasks	wide = wide_masks_of(plain->bytes + base);
+
+			look_at_wide(search, base, &copies[0], &copies[1], &wide, &last_wide);
+			last_wide = wide;
 		}
+		else if (last.wide != 0)
+			last_wide = (WideMasks) {0};
 		last = now;
-		last_wide = wide;
 		last_single = single;
 	}
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static void
+search_by_vector(Search *search)
+{
+	search_blocks(search, masks_by_vector, wide_masks_by_vector);
+}
+#endif
+
+static void
+search_by_byte(Search *search)
+{
+	search_blocks(search, masks_by_byte, wide_masks_by_byte);
+}
+
+uint32_t
+mdr_text_signs(const MdrText *plain)
+{
+	Search		search = {.plain = plain};
+
+#ifdef __x86_64__
+	if (!mdr_test_text_scalar && __builtin_cpu_supports("avx2"))
+	{
+		search_by_vector(&search);
+		return search.views;
+	}
+#endif
+	search_by_byte(&search);
 	return search.views;
 }

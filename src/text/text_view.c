@@ -67,8 +67,14 @@ mdr_squeezed_make(MdrViewMaker *maker)
 	for (uint32_t at = 0; at < plain->length;)
 	{
 		uint32_t	size;
-		uint32_t	n = is_stretched(plain, at, &size) ? repeats(plain, at, size) : 1;
+		uint32_t	n;
 
+		if ((signed char) plain->bytes[at] >= 0 && plain->bytes[at] != plain->bytes[at + 1])
+		{
+			maker->bytes[maker->length++] = plain->bytes[at++];
+			continue;
+		}
+		n = is_stretched(plain, at, &size) ? repeats(plain, at, size) : 1;
 		if (n >= 3)
 			mdr_set_bit(maker->changed, maker->length);
 		memcpy(maker->bytes + maker->length, plain->bytes + at, size);
