@@ -1,6 +1,9 @@
 /*
  * match_candidates.c
- *		Literal hits -> the patterns that may match: those of whose sets each had a literal in the text, and those without sets.
+ *		Literal hits -> what may come of them: patterns of whose sets each had a literal in the text, and those without sets; and
+ *		rules that have a word of each group.
+ *
+ * It saves work: most words that patterns and groups wait for are common, and nearly all of them come alone.
  *
  * Input: a window's hits in one view.  Output: its candidates, each pattern once.  Locks: none.  Memory: the engine's scratch arena;
  * marks in the engine.  On error: MDR_NO_MEMORY.
@@ -29,18 +32,29 @@ see_set(MdrWindow *window, MdrView view, uint32_t index)
 	for (uint32_t i = set->first; i < set->first + set->count; i++)
 	{
 		const MdrImageChoice *choice = &engine->set_patterns[i];
-		uint32_t	pattern = choice->pattern;
+		MdrMark    *mark = &engine->pattern_seen[choice->pattern];
 
 		if (!(choice->views & (1u << view)))
 			continue;
-		if (engine->pattern_seen[pattern].number != engine->number)
-		{
-			engine->pattern_seen[pattern].number = engine->number;
-			engine->pattern_seen[pattern].sets = 0;
-		}
-		if (++engine->pattern_seen[pattern].sets == engine->patterns[pattern].nsets)
-			add_candidate(window, view, pattern);
+		if (mark->number != engine->number)
+			*mark = (MdrMark) {engine->number, 0};
+		if (++mark->value == engine->patterns[choice->pattern].nsets)
+			add_candidate(window, view, choice->pattern);
 	}
+}
+
+/* A word of one of a rule's groups was seen, in whatever view. */
+static void
+see_member(MdrWindow *window, uint32_t rule, uint32_t group)
+{
+	MdrEngine  *engine = window->engine;
+	MdrMark    *mark = &engine->rule_seen[rule];
+
+	if (mark->number < engine->window_number)
+		*mark = (MdrMark) {engine->number, 0};
+	mark->value |= 1u << group;
+	if (mark->value == (1u << engine->rules[rule].ngroups) - 1)
+		window->complete = true;
 }
 
 MdrStatus
@@ -48,8 +62,9 @@ mdr_find_candidates(MdrWindow *window, MdrView view)
 {
 	MdrEngine  *engine = window->engine;
 	const MdrHits *hits = &window->hits[view];
+	const uint32_t wanted = 1u << MDR_USE_SET | 1u << MDR_USE_MEMBER;
 
-	if (engine->nalways == 0 && !(window->kinds & (1u << MDR_USE_SET)))
+	if (engine->nalways == 0 && !(window->kinds & wanted))
 		return MDR_OK;
 	window->candidates[view].items = mdr_alloc_array(engine->scratch, engine->npatterns + 1, sizeof(uint32_t));
 	if (window->candidates[view].items == NULL)
@@ -61,11 +76,20 @@ mdr_find_candidates(MdrWindow *window, MdrView view)
 	{
 		const MdrImageLiteral *literal = &engine->literals[hits->items[i].literal];
 
-		if (!(literal->kinds[view] & (1u << MDR_USE_SET)))
+		/* Only the first hit of each literal says anything here. */
+		if (!hits->items[i].first || !(literal->kinds[view] & wanted))
 			continue;
 		for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
-			if (engine->uses[u].kind == MDR_USE_SET && (engine->uses[u].views & (1u << view)))
-				see_set(window, view, engine->uses[u].owner);
+		{
+			const MdrImageUse *use = &engine->uses[u];
+
+			if (!(use->views & (1u << view)))
+				continue;
+			if (use->kind == MDR_USE_SET)
+				see_set(window, view, use->owner);
+			else if (use->kind == MDR_USE_MEMBER)
+				see_member(window, use->owner, use->group);
+		}
 	}
 	return MDR_OK;
 }

@@ -157,8 +157,17 @@ use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32
 	return !(use->flags & MDR_WHOLE) || place->whole;
 }
 
-MdrStatus
-mdr_confirm_literals(MdrWindow *window, MdrView view)
+/* Whether a rule has a word of each of its groups somewhere in the window. */
+static bool
+is_complete(const MdrEngine *engine, uint32_t rule)
+{
+	const MdrMark *mark = &engine->rule_seen[rule];
+
+	return mark->number >= engine->window_number && mark->value == (1u << engine->rules[rule].ngroups) - 1;
+}
+
+static MdrStatus
+confirm_in_view(MdrWindow *window, MdrView view, uint32_t kinds)
 {
 	const MdrEngine *engine = window->engine;
 	const MdrHits *hits = &window->hits[view];
@@ -169,7 +178,7 @@ mdr_confirm_literals(MdrWindow *window, MdrView view)
 		const MdrImageLiteral *literal = &engine->literals[hits->items[i].literal];
 		Place		place = {&window->text[view], hits->items[i].end - literal->length, hits->items[i].end, -1, -1, -1, -1};
 
-		if (literal->kinds[view] == 1u << MDR_USE_SET)
+		if (!(literal->kinds[view] & kinds))
 			continue;
 		for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
 		{
@@ -179,7 +188,9 @@ mdr_confirm_literals(MdrWindow *window, MdrView view)
 
 			if (++steps % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
 				return MDR_INTERRUPTED;
-			if (use->kind == MDR_USE_SET || !(use->views & (1u << view)) || !use_counts(window, &place, use, &end))
+			if (!(kinds & (1u << use->kind)) || !(use->views & (1u << view))
+				|| (use->kind == MDR_USE_MEMBER && !is_complete(engine, use->owner))
+				|| !use_counts(window, &place, use, &end))
 				continue;
 			status = add_match(window, spans_of(window, use->kind), view, place.start, end, use->owner, use->group);
 			if (status != MDR_OK)
@@ -187,6 +198,16 @@ mdr_confirm_literals(MdrWindow *window, MdrView view)
 		}
 	}
 	return MDR_OK;
+}
+
+MdrStatus
+mdr_confirm_literals(MdrWindow *window, uint32_t kinds)
+{
+	MdrStatus	status = MDR_OK;
+
+	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
+		status = confirm_in_view(window, view, kinds);
+	return status;
 }
 
 /* The pattern's code for a view, compiled on its first candidate. */
@@ -275,16 +296,22 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 }
 
 MdrStatus
-mdr_confirm_patterns(MdrWindow *window, MdrView view)
+mdr_confirm_patterns(MdrWindow *window, MdrUseKind kind)
 {
-	const MdrCandidates *candidates = &window->candidates[view];
-
-	for (uint32_t i = 0; i < candidates->count; i++)
+	for (int view = 0; view < MDR_NVIEWS; view++)
 	{
-		MdrStatus	status = confirm_pattern(window, view, candidates->items[i]);
+		const MdrCandidates *candidates = &window->candidates[view];
 
-		if (status != MDR_OK)
-			return status;
+		for (uint32_t i = 0; i < candidates->count; i++)
+		{
+			MdrStatus	status;
+
+			if (window->engine->patterns[candidates->items[i]].kind != kind)
+				continue;
+			status = confirm_pattern(window, view, candidates->items[i]);
+			if (status != MDR_OK)
+				return status;
+		}
 	}
 	return MDR_OK;
 }

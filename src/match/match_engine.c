@@ -86,9 +86,10 @@ keep_tables(MdrEngine *engine, const char *image)
 	}
 	engine->literal_seen = mdr_alloc_array(engine->arena, engine->nliterals + 1, sizeof(uint32_t));
 	engine->set_seen = mdr_alloc_array(engine->arena, engine->nsets + 1, sizeof(uint32_t));
-	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(*engine->pattern_seen));
+	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(MdrMark));
+	engine->rule_seen = mdr_alloc_array(engine->arena, engine->nrules + 1, sizeof(MdrMark));
 	return engine->literal_seen != NULL && engine->set_seen != NULL && engine->pattern_seen != NULL
-		&& mdr_pcre_open(&engine->pcre);
+		&& engine->rule_seen != NULL && mdr_pcre_open(&engine->pcre);
 }
 
 MdrStatus

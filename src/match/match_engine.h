@@ -21,6 +21,12 @@
 
 #define MDR_DEFAULT_FINDINGS 1000
 
+typedef struct MdrMark
+{
+	uint32_t	number;
+	uint32_t	value;
+} MdrMark;
+
 struct MdrEngine
 {
 	MdrArena   *arena;			/* holds the image's tables */
@@ -45,15 +51,16 @@ struct MdrEngine
 	uint32_t	nsets;
 	uint64_t	anywhere;		/* contexts with within 0, as bits */
 
-	/* What was seen in the view being scanned: marked with its number, so that nothing need be cleared for the next. */
+	/*
+	 * What was seen in the view, or of rules in the window, being scanned: marked with its number, so that nothing need be cleared
+	 * for the next.
+	 */
 	uint32_t	number;
+	uint32_t	window_number;	/* number of the window's first view */
 	uint32_t   *literal_seen;	/* by literal */
 	uint32_t   *set_seen;		/* by set */
-	struct
-	{
-		uint32_t	number;
-		uint32_t	sets;		/* how many were seen */
-	}		   *pattern_seen;	/* by pattern */
+	MdrMark    *pattern_seen;	/* by pattern: how many sets */
+	MdrMark    *rule_seen;		/* by rule: bits of its groups */
 
 	hs_database_t *database;
 	hs_scratch_t *hs_scratch;
@@ -84,7 +91,8 @@ typedef struct MdrSpans
 typedef struct MdrHit
 {
 	uint32_t	literal;
-	uint32_t	end;
+	uint32_t	end:31;
+	uint32_t	first:1;		/* the literal's first in the view */
 } MdrHit;
 
 typedef struct MdrHits
@@ -111,11 +119,11 @@ typedef struct MdrWindow
 	uint32_t	length;			/* as given */
 	bool		first;
 	bool		last;
-	uint32_t	views;			/* bits: those that were made */
 	MdrText		text[MDR_NVIEWS];
 	MdrHits		hits[MDR_NVIEWS];
 	MdrCandidates candidates[MDR_NVIEWS];
 	uint32_t	kinds;			/* bits of MdrUseKind that were hit at all */
+	bool		complete;		/* some rule has a word of each of its groups */
 	MdrSpans	found;			/* of terms and patterns, and then of all_of */
 	MdrSpans	members;		/* of all_of groups */
 	MdrSpans	signs;			/* of contexts */
@@ -148,12 +156,12 @@ mdr_unknown(MdrWindow *window, const char *reason)
 /* match_scan.c */
 extern MdrStatus mdr_add_span(MdrWindow *window, MdrSpans *spans, MdrSpan span);
 
-/* match_candidates.c: literal hits -> patterns that may match; window->kinds says what they are */
+/* match_candidates.c: literal hits of a view -> patterns that may match, groups of rules that have a word */
 extern MdrStatus mdr_find_candidates(MdrWindow *window, MdrView view);
 
-/* match_confirm.c: literal hits -> spans by kind; pattern candidates -> spans */
-extern MdrStatus mdr_confirm_literals(MdrWindow *window, MdrView view);
-extern MdrStatus mdr_confirm_patterns(MdrWindow *window, MdrView view);
+/* match_confirm.c: literal hits -> spans of the kinds given as bits; candidates of a kind -> spans.  In all views. */
+extern MdrStatus mdr_confirm_literals(MdrWindow *window, uint32_t kinds);
+extern MdrStatus mdr_confirm_patterns(MdrWindow *window, MdrUseKind kind);
 
 /* match_near.c: spans -> findings: allowed phrases, co-occurrence, contexts */
 extern MdrStatus mdr_settle(MdrWindow *window);

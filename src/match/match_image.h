@@ -107,7 +107,6 @@ typedef enum MdrUseKind
 } MdrUseKind;
 
 #define MDR_EVERYONE UINT32_MAX
-#define MDR_SPEAKS ((1u << MDR_USE_TERM) | (1u << MDR_USE_MEMBER))	/* kinds that can lead to a finding */
 
 #define MDR_LEFT 1				/* a word must begin at the left end */
 #define MDR_RIGHT 2				/* a word must end at the right end */

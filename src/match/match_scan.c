@@ -56,27 +56,31 @@ record(unsigned id, unsigned long long from, unsigned long long to, unsigned fla
 	MdrHits    *hits = recorder->hits;
 	uint32_t	kinds = engine->literals[id].kinds[recorder->view];
 
-	if (kinds == 0 || (kinds == 1u << MDR_USE_SET && engine->literal_seen[id] == engine->number))
+	bool		first = engine->literal_seen[id] != engine->number;
+
+	if (kinds == 0 || (kinds == 1u << MDR_USE_SET && !first))
 		return 0;
 	engine->literal_seen[id] = engine->number;
 	if (hits->count == hits->capacity && (recorder->status = grow_hits(recorder)) != MDR_OK)
 		return 1;
-	hits->items[hits->count++] = (MdrHit) {id, (uint32_t) to};
+	hits->items[hits->count++] = (MdrHit) {id, (uint32_t) to, first};
 	recorder->window->kinds |= kinds;
 	return 0;
 }
 
-/* Begins a view: nothing of it was seen yet. */
+/* Begins a window: its views get new numbers.  When those run out, after four billion views, old marks would look new. */
 static void
 forget_seen(MdrEngine *engine)
 {
-	if (++engine->number != 0)
+	engine->window_number = engine->number + 1;
+	if (engine->number < UINT32_MAX - MDR_NVIEWS)
 		return;
-	/* The number came round to 0 after 2^32 views: old marks would look new. */
 	memset(engine->literal_seen, 0, engine->nliterals * sizeof(uint32_t));
 	memset(engine->set_seen, 0, engine->nsets * sizeof(uint32_t));
-	memset(engine->pattern_seen, 0, engine->npatterns * sizeof(*engine->pattern_seen));
-	engine->number = 1;
+	memset(engine->pattern_seen, 0, engine->npatterns * sizeof(MdrMark));
+	memset(engine->rule_seen, 0, engine->nrules * sizeof(MdrMark));
+	engine->number = 0;
+	engine->window_number = 1;
 }
 
 static MdrStatus
@@ -87,8 +91,7 @@ scan_view(MdrWindow *window, MdrView view)
 	Recorder	recorder = {window, &window->hits[view], view, MDR_OK};
 	hs_error_t	result;
 
-	window->views |= 1u << view;
-	forget_seen(engine);
+	engine->number++;
 	if (engine->database != NULL && text->length > 0)
 	{
 		result = hs_scan(engine->database, text->bytes, text->length, 0, engine->hs_scratch, record, &recorder);
@@ -149,9 +152,12 @@ scan_window(MdrWindow *window, const char *content)
 {
 	MdrStatus	status;
 	bool		whole = window->first && window->last;
+	uint32_t	speaks;
 
 	mdr_arena_reset(window->engine->scratch);
-	window->views = window->kinds = 0;
+	window->kinds = 0;
+	window->complete = false;
+	forget_seen(window->engine);
 	memset(window->hits, 0, sizeof(window->hits));
 	memset(window->candidates, 0, sizeof(window->candidates));
 	memset(&window->found, 0, sizeof(MdrSpans));
@@ -161,15 +167,18 @@ scan_window(MdrWindow *window, const char *content)
 	window->characters = NULL;
 	status = scan_views(window, content);
 
+	speaks = (window->kinds & 1u << MDR_USE_TERM) | (window->complete ? 1u << MDR_USE_MEMBER : 0);
+	if (status == MDR_OK && speaks != 0)
+		status = mdr_confirm_literals(window, speaks);
+	if (status == MDR_OK)
+		status = mdr_confirm_patterns(window, MDR_USE_TERM);
+
 	/* A sign that counts anywhere matters to other windows even where nothing is found. */
-	if (status != MDR_OK || !(window->kinds & (MDR_SPEAKS | (whole || !window->engine->anywhere ? 0 : 1u << MDR_USE_CONTEXT))))
+	if (status != MDR_OK || (window->found.count + window->members.count == 0 && (whole || !window->engine->anywhere)))
 		return status;
-	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
-		if (window->views & (1u << view))
-			status = mdr_confirm_literals(window, view);
-	for (int view = 0; status == MDR_OK && view < MDR_NVIEWS; view++)
-		if (window->views & (1u << view))
-			status = mdr_confirm_patterns(window, view);
+	status = mdr_confirm_literals(window, 1u << MDR_USE_CONTEXT | 1u << MDR_USE_ALLOW);
+	if (status == MDR_OK)
+		status = mdr_confirm_patterns(window, MDR_USE_CONTEXT);
 	return status == MDR_OK ? mdr_settle(window) : status;
 }
 
