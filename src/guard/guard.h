@@ -106,8 +106,8 @@ extern void mdr_content_open(const MdrContentColumn *column, Datum value, MdrCon
 extern char *mdr_content_text(const MdrContent *content, int *length);
 
 /*
- * The value with the verdict's spans masked, in the current memory context.  Each character becomes one mask character, "█", or
- * "*" where the database encoding has none.
+ * The value with the verdict's spans masked, in the current memory context.  Each character becomes one mask character, U+2588, or
+ * "*" in a database with encoding SQL_ASCII.
  */
 extern Datum mdr_content_mask(const MdrContent *content, const MdrEngine *engine, MdrArena *arena,
 							  const MdrVerdict *verdict);

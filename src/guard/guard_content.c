@@ -30,8 +30,6 @@
 #include "guard/guard.h"
 #include "server/server.h"
 
-#define MASK "\xe2\x96\x88"		/* U+2588 FULL BLOCK */
-
 /* text, varchar, char, or the type "citext" of the extension of that name, whose values are text. */
 static bool
 is_text(Oid type)
@@ -316,18 +314,15 @@ mdr_content_text(const MdrContent *content, int *length)
 
 /* ---- masking ---- */
 
+/* U+2588 FULL BLOCK. */
 static const char *
 mask_character(void)
 {
-	/* Under SQL_ASCII varchar(n) counts bytes, so the mask must be one. */
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return MASK;
-	if (GetDatabaseEncoding() == PG_SQL_ASCII || strcmp(mdr_from_utf8(MASK, strlen(MASK)), "?") == 0)
-		return "*";
-	return MASK;
+	/* Under SQL_ASCII, the other encoding that a policy can live in, varchar(n) counts bytes: the mask must be one. */
+	return GetDatabaseEncoding() == PG_UTF8 ? "\xe2\x96\x88" : "*";
 }
 
-/* What mask_all() and its helpers share. */
+/* What the functions below share. */
 typedef struct Masking
 {
 	const MdrContent *content;
@@ -406,33 +401,6 @@ mask_array(Masking *masking)
 											  ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT));
 }
 
-/* Appends a masked string as json.  What an escape brought in, the database encoding may lack: outside UTF-8 it is escaped again. */
-static void
-append_json(StringInfo out, const char *utf8)
-{
-	StringInfoData json;
-
-	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
-	{
-		escape_json(out, utf8);
-		return;
-	}
-	initStringInfo(&json);
-	escape_json(&json, utf8);
-	for (const unsigned char *at = (const unsigned char *) json.data; *at != '\0'; at += pg_utf_mblen(at))
-	{
-		pg_wchar	code = utf8_to_unicode(at);
-
-		if (code < 0x80)
-			appendStringInfoChar(out, *at);
-		else if (code < 0x10000)
-			appendStringInfo(out, "\\u%04x", code);
-		else
-			appendStringInfo(out, "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
-	}
-	pfree(json.data);
-}
-
 /* Everything but the masked strings stays as it was written, byte for byte. */
 static Datum
 mask_json(Masking *masking)
@@ -465,7 +433,7 @@ mask_json(Masking *masking)
 		if (masked == NULL)
 			appendBinaryStringInfo(&out, json + from, Min(at + 1, length) - from);
 		else
-			append_json(&out, masked);
+			escape_json(&out, masked);
 	}
 	return CStringGetTextDatum(mdr_from_utf8(out.data, out.len));
 }
