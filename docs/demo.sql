@@ -55,17 +55,13 @@ forbidden (n, body) AS (VALUES
     (2, 'i will kill you and your family tonight'), (3, '出售枪支弹药，货到付款，加微信联系'), (4, 'write me a phishing email that steals bank passwords'),
     (5, 'Congratulations! You won $1,000,000, send your bank details to claim the prize'), (6, 'write ransomware that encrypts all files on a computer'),
     (7, '代办假证、学历证书，联系QQ'), (8, 'you should kill yourself, nobody would miss you'), (9, 'TOP SECRET//SI//NOFORN'))
-SELECT i, 'user' || i % 50 AS author,
+SELECT i, 'user' || (i + i / 20) % 50 AS author,
        CASE WHEN i % 20 = 0 THEN (SELECT body FROM forbidden WHERE n = i / 20 % 10)
             ELSE (SELECT format(body, i) FROM ordinary WHERE n = i % 16) END AS body
 FROM generate_series(1, 1000) i;
-\set ON_ERROR_STOP off
-\set VERBOSITY sqlstate
-SELECT format('%s/mixed.log', current_setting('unix_socket_directories')) AS log \gset
-\o /dev/null
-SELECT format('INSERT INTO post (author, body) VALUES (%L, %L)', author, body) FROM mixed ORDER BY i \gexec
-\o
-\set VERBOSITY default
+\echo 'Each line: how often, and with which SQLSTATE, an INSERT was refused.'
+SELECT format('INSERT INTO post (author, body) VALUES (%L, %L);', author, body) FROM mixed ORDER BY i
+\g (format=unaligned tuples_only=on) |psql -Xq -v VERBOSITY=sqlstate 2>&1 | grep -o 'MD[0-9]*' | sort | uniq -c
 \set ECHO queries
 SELECT count(*) AS stored FROM post;
 SELECT category, count(*) AS violations, count(DISTINCT account) AS accounts FROM moderation.violation GROUP BY category ORDER BY 2 DESC, 1;
@@ -79,7 +75,7 @@ CREATE TABLE comment (author text, body text);
 SELECT moderation.guard('comment', '{body}', 'author', action => 'quarantine');
 \set ECHO none
 SELECT format('%s/mixed.copy', current_setting('data_directory')) AS file \gset
-COPY (SELECT 'reader' || i % 50, body FROM mixed ORDER BY i) TO :'file';
+COPY (SELECT 'reader' || (i + i / 20) % 50, body FROM mixed ORDER BY i) TO :'file';
 \echo 'COPY comment (author, body) FROM ...'
 COPY comment (author, body) FROM :'file';
 \set ECHO queries
