@@ -102,11 +102,8 @@ sign_is_letter(const char *bytes, uint32_t i, uint32_t size, uint32_t length)
 		return true;
 	if (next < length && is_digit(bytes[next]))
 	{
-		if (!is_letter(before))
-			return false;
-		while (next < length && is_digit(bytes[next]))
-			next++;
-		return next < length && is_letter(bytes[next]);
+		/* a$5hole, but not us$5 or us$100k */
+		return is_letter(before) && next + 1 < length && is_letter(bytes[next + 1]);
 	}
 	if (is_digit(before))
 		return next < length && is_letter(bytes[next]);
@@ -246,7 +243,7 @@ is_ordinary(const MdrText *plain, uint32_t start, uint32_t end, const Shape *sha
 	{
 		/* Digits at the ends only. */
 		if (shape->leading > 0 && shape->trailing > 0)
-			return shape->letters < 2 || shape->leading > 1 || shape->trailing > 2;
+			return shape->letters < 3 || shape->leading > 1 || shape->trailing > 2;
 		if (shape->leading > 0)
 			return shape->leading > 1 || IS_IN(units, bytes + 1, length - 1);
 		if (shape->trailing > 1)
@@ -266,7 +263,10 @@ mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_
 	*start = token_start(plain, position);
 	*end = measure(plain, *start, &shape);
 	if (*end <= position)
-		*end = position + 1;
+	{
+		*end = position + 1;	/* what is there is no part of a token */
+		return false;
+	}
 	if (shape.letters == 0 || shape.digits + shape.signs + shape.weak == 0 || shape.characters < 3 || shape.characters > LONGEST_TOKEN)
 		return false;
 	if (shape.parenthesis && *end < plain->length && bytes[*end] == ')')

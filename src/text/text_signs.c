@@ -198,9 +198,16 @@ typedef struct Search
 {
 	const MdrText *plain;
 	uint32_t	views;			/* found so far */
-	uint32_t	token_end;		/* tokens and runs up to here have been looked at */
-	uint32_t	run_end;
+	/* Tokens and runs up to here have been looked at: those of ASCII, and those beside wide characters, block by block. */
+	uint32_t	token_end[2];
+	uint32_t	run_end[2];
 } Search;
+
+typedef enum Kind
+{
+	OF_ASCII,
+	BESIDE_WIDE
+} Kind;
 
 static inline bool
 has(const Search *search, MdrView view)
@@ -209,11 +216,11 @@ has(const Search *search, MdrView view)
 }
 
 static void
-look_for_leet(Search *search, uint32_t position)
+look_for_leet(Search *search, uint32_t position, Kind kind)
 {
 	uint32_t	start;
 
-	if (position >= search->token_end && mdr_leet_token(search->plain, position, &start, &search->token_end))
+	if (position >= search->token_end[kind] && mdr_leet_token(search->plain, position, &start, &search->token_end[kind]))
 		search->views |= 1 << MDR_VIEW_LEET;
 }
 
@@ -240,20 +247,20 @@ look_for_leet_beside_wide(Search *search, uint32_t position)
 	uint32_t	wide = is_wide ? position : before(search, position);
 
 	if (position < search->plain->length && class_at(search, wide) == MDR_CLASS_LETTER)
-		look_for_leet(search, is_wide ? position - 1 : position);
+		look_for_leet(search, is_wide ? position - 1 : position, BESIDE_WIDE);
 }
 
 static void
-look_for_run(Search *search, uint32_t position)
+look_for_run(Search *search, uint32_t position, Kind kind)
 {
 	MdrJoinedRun run;
 
-	if (position < search->run_end)
+	if (position < search->run_end[kind])
 		return;
 	if (mdr_joined_run(search->plain, position, &run))
 		search->views |= 1 << MDR_VIEW_JOINED;
 	if (run.end > position)
-		search->run_end = run.end;
+		search->run_end[kind] = run.end;
 }
 
 /* A single ASCII letter is one to five bytes before position: whatever run it starts, if the run goes on. */
@@ -263,7 +270,7 @@ look_for_run_before(Search *search, uint32_t position)
 	for (uint32_t at = position < 5 ? 0 : position - 5; at < position && !has(search, MDR_VIEW_JOINED); at++)
 	{
 		if ((signed char) search->plain->bytes[at] >= 'a')
-			look_for_run(search, at);
+			look_for_run(search, at, OF_ASCII);
 	}
 }
 
@@ -284,7 +291,7 @@ look_for_gap(Search *search, uint32_t position)
 			search->views |= 1 << MDR_VIEW_JOINED;
 	}
 	else if (class == MDR_CLASS_LETTER)
-		look_for_run(search, last);
+		look_for_run(search, last, BESIDE_WIDE);
 }
 
 /* Wide characters in this block or the last. */
@@ -298,14 +305,15 @@ look_at_wide(Search *search, uint32_t base, const Masks *now, const Masks *last,
 	{
 		uint64_t	beside = (now->strong & after_wide) | (now->wide & shifted(now->strong, last->strong, 1));
 
-		for (; beside != 0 && !has(search, MDR_VIEW_LEET); beside &= beside - 1)
-			look_for_leet_beside_wide(search, base + __builtin_ctzll(beside));
-		for (uint64_t signs = wide->signs; signs != 0 && !has(search, MDR_VIEW_LEET); signs &= signs - 1)
+		for (uint64_t places = beside | wide->signs; places != 0 && !has(search, MDR_VIEW_LEET); places &= places - 1)
 		{
-			uint32_t	at = base + __builtin_ctzll(signs);
+			int			bit = __builtin_ctzll(places);
+			uint8_t		lead = search->plain->bytes[base + bit];
 
-			if ((uint8_t) search->plain->bytes[at] == 0xC2 || (uint8_t) search->plain->bytes[at] == 0xE2)
-				look_for_leet(search, at);
+			if (beside >> bit & 1)
+				look_for_leet_beside_wide(search, base + bit);
+			if ((lead == 0xC2 || lead == 0xE2) && !has(search, MDR_VIEW_LEET))
+				look_for_leet(search, base + bit, BESIDE_WIDE);	/* a sign of currency, maybe */
 		}
 	}
 	if (!has(search, MDR_VIEW_JOINED))
@@ -382,7 +390,7 @@ static __attribute__((noinline)) void
 look_at_candidates(Search *search, uint32_t base, uint64_t leet, uint64_t joined, uint64_t squeezed)
 {
 	for (; leet != 0 && !has(search, MDR_VIEW_LEET); leet &= leet - 1)
-		look_for_leet(search, base + __builtin_ctzll(leet));
+		look_for_leet(search, base + __builtin_ctzll(leet), OF_ASCII);
 	for (; joined != 0 && !has(search, MDR_VIEW_JOINED); joined &= joined - 1)
 		look_for_run_before(search, base + __builtin_ctzll(joined));
 	for (; squeezed != 0 && !has(search, MDR_VIEW_SQUEEZED); squeezed &= squeezed - 1)
