@@ -62,11 +62,11 @@ extern void mdr_raise(MdrStatus status, const MdrError *error) __attribute__((no
 extern MdrArena *mdr_arena_in(MemoryContext context, size_t limit);
 
 /*
- * Database encoding <-> UTF-8.  *utf8 points into text when nothing had to be converted, else to palloc'd memory.  Invalid bytes
- * (possible under SQL_ASCII) are left as they are: the core reads each as U+FFFD.
+ * Database encoding <-> UTF-8.  The database's encoding is UTF8 or SQL_ASCII (types.sql refuses any other, which could not express
+ * the built-in policy), so *utf8 points into text.  Bytes that are not UTF-8 (possible under SQL_ASCII) are left as they are: the
+ * core reads each as U+FFFD.
  */
 extern void mdr_to_utf8(const char *text, int length, const char **utf8, int *utf8_length);
-/* palloc'd, zero-terminated, in the database encoding; what that cannot express becomes "?". */
-extern char *mdr_from_utf8(const char *utf8, int length);
+extern char *mdr_from_utf8(const char *utf8, int length);	/* palloc'd, zero-terminated */
 
 #endif							/* MDR_SERVER_H */

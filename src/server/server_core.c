@@ -2,11 +2,10 @@
  * server_core.c
  *		Where the pure core meets the server: interrupts, errors, memory, encodings.
  *
- * Takes no locks.  Arenas die with the memory context they are made in; converted text is palloc'd in the current one.
+ * Takes no locks.  Arenas die with the memory context they are made in; strings are palloc'd in the current one.
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -143,80 +142,15 @@ mdr_arena_in(MemoryContext context, size_t limit)
 	return arena;
 }
 
-static bool
-is_ascii(const char *text, int length)
-{
-	uint64		high = 0;
-	int			i = 0;
-
-	for (; i + 8 <= length; i += 8)
-	{
-		uint64		chunk;
-
-		memcpy(&chunk, text + i, 8);
-		high |= chunk;
-	}
-	for (; i < length; i++)
-		high |= (uint64) (unsigned char) text[i];
-	return (high & UINT64CONST(0x8080808080808080)) == 0;
-}
-
 void
 mdr_to_utf8(const char *text, int length, const char **utf8, int *utf8_length)
 {
-	int			encoding = GetDatabaseEncoding();
-
 	*utf8 = text;
 	*utf8_length = length;
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || is_ascii(text, length))
-		return;
-	*utf8 = (const char *) pg_do_encoding_conversion((unsigned char *) unconstify(char *, text), length, encoding, PG_UTF8);
-	if (*utf8 != text)
-		*utf8_length = strlen(*utf8);
 }
 
 char *
 mdr_from_utf8(const char *utf8, int length)
 {
-	int			encoding = GetDatabaseEncoding();
-	Oid			conversion;
-	Size		size;
-	char	   *out;
-	int			used = 0;
-
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || is_ascii(utf8, length))
-		return pnstrdup(utf8, length);
-
-	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
-	if (!OidIsValid(conversion))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("default conversion function for encoding \"%s\" to \"%s\" does not exist",
-						pg_encoding_to_char(PG_UTF8), pg_encoding_to_char(encoding))));
-
-	/* Stretch by stretch between the characters that cannot be expressed, each of which becomes a question mark. */
-	size = mul_size((Size) length + 1, MAX_CONVERSION_GROWTH);
-	out = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	out[0] = '\0';
-	while (length > 0)
-	{
-		int			room = (int) Min(size - used, (Size) INT_MAX);
-		int			done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
-														 (unsigned char *) unconstify(char *, utf8), length,
-														 (unsigned char *) out + used, room, true);
-
-		used += strlen(out + used);
-		utf8 += done;
-		length -= done;
-		if (length > 0)
-		{
-			int			skip = Min(pg_utf_mblen((const unsigned char *) utf8), length);
-
-			out[used++] = '?';
-			out[used] = '\0';
-			utf8 += skip;
-			length -= skip;
-		}
-	}
-	return out;
+	return pnstrdup(utf8, length);
 }

@@ -130,7 +130,7 @@ WHERE NOT EXISTS (SELECT FROM moderation.policy AS p WHERE p.policy = 'terms-of-
 UNION ALL
 SELECT format('policy %s version %s', p.policy, p.policy_version), 'the document is not the one that was loaded',
 	'restore it from a backup, or load a correct one with moderation.load_policy()'
-FROM moderation.policy AS p WHERE p.document_sha256 <> sha256(convert_to(p.document, 'UTF8'))
+FROM moderation.policy AS p WHERE p.document_sha256 <> sha256(convert_to(p.document, getdatabaseencoding()))
 UNION ALL
 SELECT 'table ' || t.tgrelid::regclass::text, format('trigger %I is disabled', t.tgname),
 	format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I;', t.tgrelid::regclass, t.tgname)
@@ -160,7 +160,7 @@ UNION ALL
 -- Evidence: each must be the content that was refused.
 SELECT 'evidence of violation ' || e.violation_id, 'its content does not have the hash that was recorded with it',
 	'compare it with a backup, and find out who could write to moderation.evidence'
-FROM moderation.evidence AS e WHERE e.content_sha256 <> sha256(convert_to(e.content, 'UTF8'))
+FROM moderation.evidence AS e WHERE e.content_sha256 <> sha256(convert_to(e.content, getdatabaseencoding()))
 UNION ALL
 SELECT 'evidence of violation ' || e.violation_id, CASE WHEN v.violation_id IS NULL THEN 'its violation is gone' ELSE 'its violation has another hash' END,
 	'compare moderation.violation with a backup'

@@ -2,7 +2,7 @@
  * surface_classify.c
  *		classify(), verdict(), explain(), normalize() and redact(): a policy's opinion of one content, for anybody who asks.
  *
- * Content in the database's encoding -> UTF-8 -> verdict -> rows.  Nothing is written and no table but the policy's is read, so
+ * Content -> verdict -> rows.  Nothing is written and no table but the policy's is read, so
  * they are parallel safe and run on a standby.  The core works in one arena of this process that is reset at every
  * call, and given back after an unusually large one; results are palloc'd.  A scan that ends without a verdict (cancelled, out of
  * memory, a library's fault) is an ERROR; a content beyond the policy's bounds has the verdict "unknown", which is never clean.
@@ -161,32 +161,17 @@ moderation_verdict(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
 
-/*
- * Characters of the text as given, in the database's encoding, within utf8.  Under SQL_ASCII a character is a byte.  An encoding
- * that is neither may write with two code points what is one character in it, so it is asked.
- */
+/* Characters of the text as given within utf8; under SQL_ASCII a character is a byte. */
 static int
 count_characters(const char *utf8, int length)
 {
 	int			count = 0;
 
-	switch (GetDatabaseEncoding())
-	{
-		case PG_SQL_ASCII:
-			return length;
-		case PG_UTF8:
-			for (int i = 0; i < length; i++)
-				count += ((unsigned char) utf8[i] & 0xC0) != 0x80;
-			return count;
-		default:
-			{
-				char	   *given = mdr_from_utf8(utf8, length);
-
-				count = pg_mbstrlen_with_len(given, strlen(given));
-				pfree(given);
-				return count;
-			}
-	}
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return length;
+	for (int i = 0; i < length; i++)
+		count += ((unsigned char) utf8[i] & 0xC0) != 0x80;
+	return count;
 }
 
 static const char *
