@@ -64,6 +64,11 @@ SELECT moderation.guard('trig_post', '{body}', 'author', 'test');
 SELECT problem FROM moderation.verify_guards();
 INSERT INTO trig_post VALUES (44, 'trig 44', 'a zorblax');
 
+-- A table that inherits from a guarded one shows its rows there, unscanned: reported.
+CREATE TABLE trig_heir () INHERITS (trig_post);
+SELECT object, problem, hint FROM moderation.verify_guards();
+DROP TABLE trig_heir;
+
 -- A trigger that writes to a guarded table itself, from within ours' surroundings.
 CREATE TABLE trig_log (author text, body text);
 SELECT moderation.guard('trig_log', '{body}', 'author', 'test');

@@ -35,6 +35,15 @@ CREATE OR REPLACE FUNCTION moderation.follow_rename() RETURNS event_trigger
 REVOKE ALL ON FUNCTION moderation.follow_rename() FROM PUBLIC;
 COMMENT ON FUNCTION moderation.follow_rename() IS 'event trigger: keeps the registration of columns that are renamed';
 
+CREATE OR REPLACE FUNCTION moderation.announce_guards() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'moderation_announce_guards' LANGUAGE C
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.announce_guards() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.announce_guards() IS 'trigger of moderation.guarded: has every backend read it anew';
+CREATE TRIGGER announce_guards AFTER INSERT OR UPDATE OR DELETE ON moderation.guarded
+	FOR EACH STATEMENT EXECUTE FUNCTION moderation.announce_guards();
+ALTER TABLE moderation.guarded ENABLE ALWAYS TRIGGER announce_guards;
+
 CREATE EVENT TRIGGER moderation_follow_drop ON sql_drop EXECUTE FUNCTION moderation.follow_drop();
 COMMENT ON EVENT TRIGGER moderation_follow_drop IS 'forgets guarded tables and columns that are dropped';
 CREATE EVENT TRIGGER moderation_follow_rename ON ddl_command_end
@@ -95,6 +104,10 @@ JOIN pg_class AS r ON r.oid = g.part
 WHERE g.row_security AND r.relkind <> 'f'
 	AND NOT (r.relrowsecurity AND r.relforcerowsecurity
 		AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = g.part AND p.polname = 'moderation_write' AND NOT p.polpermissive))
+UNION ALL
+SELECT 'guard on ' || i.inhparent::regclass::text, format('%s inherits from it and is not guarded', i.inhrelid::regclass),
+	format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, i.inhparent::regclass)
+FROM pg_inherits AS i JOIN guarded AS g ON g.part = i.inhparent JOIN pg_class AS c ON c.oid = i.inhparent WHERE c.relkind <> 'p'
 UNION ALL
 SELECT 'role ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END, 'may set moderation.mode, and so store content unclassified',
 	format('REVOKE SET ON PARAMETER moderation.mode FROM %s;', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)

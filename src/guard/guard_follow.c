@@ -1,16 +1,18 @@
 /*
  * guard_follow.c
- *		Event triggers that keep moderation.guarded in step with the tables it names.
+ *		Triggers that keep moderation.guarded in step with the tables it names, and every backend with moderation.guarded.
  *
  * A dropped table is forgotten.  A dropped content column is taken out of its guard; the column that names the account cannot be
  * dropped while its table is guarded.  A renamed column is followed.  Where an event trigger does not run (single-user mode, event_triggers =
- * off), the triggers on the table refuse every row until guard() is called anew, and moderation.verify() says so.
+ * off), the triggers on the table refuse every row until guard() is called anew, and moderation.verify() says so.  Whatever
+ * changes moderation.guarded, moderation.guard() or a dump being loaded, has every backend read it anew.
  *
  * Takes RowExclusiveLock on moderation.guarded, with the owner's rights, since anyone may drop a table of his.
  */
 #include "postgres.h"
 
 #include "commands/event_trigger.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -19,8 +21,21 @@
 #include "guard/guard_internal.h"
 #include "server/server.h"
 
+PG_FUNCTION_INFO_V1(moderation_announce_guards);
 PG_FUNCTION_INFO_V1(moderation_follow_drop);
 PG_FUNCTION_INFO_V1(moderation_follow_rename);
+
+/* Statement trigger on moderation.guarded. */
+Datum
+moderation_announce_guards(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function works as a trigger only")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}
 
 /* Begins work as the owner; false when there is nothing to keep in step. */
 static bool
@@ -45,8 +60,6 @@ run(const char *statement)
 
 	if (result < 0)
 		elog(ERROR, "could not keep moderation.guarded in step: %s", SPI_result_code_string(result));
-	if (SPI_processed > 0)
-		CacheInvalidateRelcacheByRelid(mdr_relation("guarded"));
 	return SPI_processed;
 }
 

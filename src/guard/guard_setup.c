@@ -28,7 +28,6 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -191,7 +190,6 @@ register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 	values[8] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)));
 	memset(nulls + 6, ' ', 3);
 	run_as_owner(statement, 9, types, values, nulls);
-	CacheInvalidateRelcacheByRelid(mdr_relation("guarded"));
 }
 
 /* Makes one of the triggers as it must be.  A trigger of that name that is not ours stays, and is the owner's to drop. */
@@ -347,8 +345,7 @@ moderation_unguard_table(PG_FUNCTION_ARGS)
 		Datum		value = ObjectIdGetDatum(request.relation);
 
 		run_as_owner("DELETE FROM moderation.guarded AS g WHERE g.relation = $1", 1, &type, &value, NULL);
-		CacheInvalidateRelcacheByRelid(mdr_relation("guarded"));
-	}
+		}
 	SPI_finish();
 	PG_RETURN_VOID();
 }

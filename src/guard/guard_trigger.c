@@ -452,8 +452,8 @@ moderation_scan_row(PG_FUNCTION_ARGS)
 
 	if (passes())
 		return PointerGetDatum(tuple);
-	guard = mdr_guard_find(data->tg_relation);
 	enter(&workspace);
+	guard = mdr_guard_find(data->tg_relation);
 	tuple = scan_row(&workspace, data, guard, update ? data->tg_trigtuple : NULL, tuple);
 	leave(&workspace);
 	return PointerGetDatum(tuple);
@@ -535,8 +535,8 @@ moderation_verify_row(PG_FUNCTION_ARGS)
 
 	if (passes())
 		return PointerGetDatum(NULL);
-	guard = mdr_guard_find(data->tg_relation);
 	enter(&workspace);
+	guard = mdr_guard_find(data->tg_relation);
 	find_changes(guard, update ? data->tg_trigtuple : NULL, tuple, RelationGetDescr(data->tg_relation), &changes);
 	if (changes.ncolumns > 0 || (changes.account && !guard->last))
 	{
