@@ -494,14 +494,28 @@ fold_character(Fold *fold)
 		note(fold, replaced, in, in_length);
 }
 
-#ifdef __SSE2__
-/*
- * Folds ASCII up to the next byte that is anything else, a control character, or white space after white space.
- *
- * Blocks of 16 bytes are written whole: what lies behind the byte where folding stops is overwritten later.
- */
+/* Folds ASCII up to the next byte that is anything else, a control character, or white space after white space. */
 static void
-fold_ascii(Fold *fold)
+fold_ascii_by_byte(Fold *fold)
+{
+	bool		was_space = after_space(fold);
+
+	for (; fold->in < fold->in_end; fold->in++)
+	{
+		uint8_t		c = *fold->in;
+		bool		is_white = c == ' ' || (c >= '\t' && c <= '\r');
+
+		if (c >= 0x7F || (c < ' ' && !is_white) || (is_white && was_space))
+			break;
+		*fold->out++ = is_white ? ' ' : c >= 'A' && c <= 'Z' ? c + 32 : c;
+		was_space = is_white;
+	}
+}
+
+#ifdef __SSE2__
+/* The same, 16 bytes at a time, written whole: what lies behind the byte where folding stops is overwritten later. */
+static void
+fold_ascii_by_vector(Fold *fold)
 {
 	const __m128i upper_first = _mm_set1_epi8('A' - 128);
 	const __m128i space = _mm_set1_epi8(' ');
@@ -571,22 +585,21 @@ mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text)
 	fold.out_end = fold.start + length + BACK;
 	while (fold.in < fold.in_end && !fold.failed)
 	{
-		if (mdr_test_text_scalar)
+		const char *before = fold.in;
+
+		if ((signed char) *fold.in < 0)
 		{
-			fold_character(&fold);
+			if (mdr_test_text_scalar || !fold_same_characters(&fold))
+				fold_character(&fold);
 			continue;
 		}
 #ifdef __SSE2__
-		if ((signed char) *fold.in >= 0)
-		{
-			const char *before = fold.in;
-
-			fold_ascii(&fold);
-			if (fold.in != before)
-				continue;
-		}
+		if (!mdr_test_text_scalar)
+			fold_ascii_by_vector(&fold);
+		else
 #endif
-		if (!fold_same_characters(&fold))
+			fold_ascii_by_byte(&fold);
+		if (fold.in == before)
 			fold_character(&fold);
 	}
 	if (fold.failed)
