@@ -4,7 +4,8 @@
  *
  * Input: a plain text; output: tokens that look like disguised words, and the view with those spelt out.  A token that is
  * something else in ordinary writing (a number with its unit, a name with a number behind it, a price, an address, a hex number)
- * is left alone.  Everywhere in the view, and so in its terms, l is written i, because 1 may stand for either.
+ * is left alone.  Everywhere in the view, and so in its terms, l is written i, because 1 may stand for either, and a capital I
+ * among small letters for an l:  kiIl.
  *
  * Locks: none.  Memory: the caller's arena.  Errors: false when out of memory.
  */
@@ -286,6 +287,40 @@ mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_
 	return stands > 0;
 }
 
+/* What follows a capital I in names that programmers make of several words. */
+static const char *const humps[] = {
+	"con", "d", "ds", "mage", "mages", "mpl", "mport", "ncluded", "ndex", "nfo", "nit", "nput", "nstance", "nt", "nteger", "nterface",
+	"nternal", "nterval", "tem", "tems", "terable", "terator",
+};
+
+/* Whether the capital I at position of the text as given stands for an l: inside a word whose letters before it are small. */
+static bool
+is_disguised_l(const MdrText *plain, uint32_t position)
+{
+	const char *at = plain->given + position;
+	uint32_t	left = plain->given_length - position;
+	uint32_t	rest = 1;
+
+	if (*at != 'I' || position == 0 || !is_letter(at[-1]))
+		return false;
+	while (rest < left && rest < 16 && is_letter(at[rest]))
+		rest++;
+	return !IS_IN(humps, at + 1, rest - 1) && (rest > 1 || left == 1 || at[1] < 'A' || at[1] > 'Z');
+}
+
+bool
+mdr_leet_capital(const MdrText *plain)
+{
+	const char *end = plain->given + plain->given_length;
+
+	for (const char *at = plain->given; at < end && (at = memchr(at, 'I', end - at)) != NULL; at++)
+	{
+		if (is_disguised_l(plain, at - plain->given))
+			return true;
+	}
+	return false;
+}
+
 bool
 mdr_leet_make(MdrViewMaker *maker)
 {
@@ -294,6 +329,7 @@ mdr_leet_make(MdrViewMaker *maker)
 	uint32_t	token_from;
 	uint32_t	token_end = 0;	/* of the last token looked at */
 	bool		spell = false;	/* it is to be spelt out */
+	bool		capitals = mdr_leet_capital(plain);
 
 	for (uint32_t i = 0; i < plain->length;)
 	{
@@ -314,6 +350,15 @@ mdr_leet_make(MdrViewMaker *maker)
 		}
 		else
 		{
+			if (bytes[i] == 'i' && capitals)
+			{
+				uint32_t	from;
+				uint32_t	to;
+
+				mdr_map_span(plain->map, i, i + 1, &from, &to);
+				if (is_disguised_l(plain, from))
+					mdr_set_bit(maker->changed, maker->length);
+			}
 			maker->bytes[maker->length++] = bytes[i] == 'l' ? 'i' : bytes[i];
 			i++;
 		}

@@ -184,6 +184,7 @@ extern uint32_t mdr_text_signs(const MdrText *plain);
  * where the caller may go on, so that a text is looked at once.
  */
 extern bool mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_t *end);
+extern bool mdr_leet_capital(const MdrText *plain);	/* a capital I, in the text as given, for an l */
 extern bool mdr_squeezed_sign(const MdrText *plain, uint32_t position);
 
 /* Letters spread by gaps, as mdr_joined_run() finds them. */

@@ -453,7 +453,7 @@ search_by_byte(Search *search)
 uint32_t
 mdr_text_signs(const MdrText *plain)
 {
-	Search		search = {.plain = plain};
+	Search		search = {.plain = plain, .views = mdr_leet_capital(plain) ? 1 << MDR_VIEW_LEET : 0};
 
 #ifdef __x86_64__
 	if (!mdr_test_text_scalar && __builtin_cpu_supports("avx2"))

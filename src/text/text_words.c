@@ -116,7 +116,12 @@ mdr_text_whole_words(const MdrText *text, uint32_t start, uint32_t end)
 
 		if (from == text->bytes + start)
 			span_start = length;
-		U16_APPEND_UNSAFE(units, length, c);
+		/* The dictionaries have Thai and Lao "am" in one piece, which the fold takes apart. */
+		if (length > 0 && from != text->bytes + start && from != text->bytes + end &&
+			((c == 0x0E32 && units[length - 1] == 0x0E4D) || (c == 0x0EB2 && units[length - 1] == 0x0ECD)))
+			units[length - 1] = c + 1;
+		else
+			U16_APPEND_UNSAFE(units, length, c);
 		from += n;
 		if (from == text->bytes + end)
 			span_end = length;

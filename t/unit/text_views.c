@@ -79,6 +79,9 @@ static const Disguise disguises[] = {
 	{MDR_VIEW_LEET, "\xEF\xBC\xAB" "1\xD0\x86l", "kiii", "kill"},	/* full width, Cyrillic */
 	{MDR_VIEW_LEET, "h\xE2\x82\xACroin", "heroin", "heroin"},
 	{MDR_VIEW_LEET, "\xC2\xA5ou", "you", "you"},
+	{MDR_VIEW_LEET, "to kiIl", "to kiii", "kill"},	/* capital i */
+	{MDR_VIEW_LEET, "yourseI\xEF\xBD\x86", "yourseif", "yourself"},
+	{MDR_VIEW_LEET, "\xEF\xBC\xA1 kilI", "a kiii", "kill"},
 	{MDR_VIEW_LEET, "k1ll 1st at 10km", "kiii 1st at 10km", "kill"},
 	{MDR_VIEW_LEET, "\xD0\xB1" "0\xD0\xBC\xD0\xB1\xD0\xB0", "bomba", "\xD0\xB1\xD0\xBE\xD0\xBC\xD0\xB1\xD0\xB0"},	/* Cyrillic bomb */
 	{MDR_VIEW_JOINED, "b o m b", "bomb", "bomb"},
@@ -174,6 +177,7 @@ static const Ordinary ordinaries[] = {
 	{"0xdeadbeef 3f2504e0-4f89-11d3-9a0c-0305e82c3301 #ff00aa 9b1deb4d3b7d4bad9bdd2b0d7b3dcb6d", 0},
 	{"for (int i = 0; i < n; i++) { sum += f(x[i]); }", 0},
 	{"int main(void) { return printf(\"%d\\n\", 42); }", 0},
+	{"userId = parseInt(getItem(i)); AI, II, WiFi, iOS, I'm, API, Iceland, USA-I", 0},
 	{"10km, 5kg, 3.5GHz, 16GB, 100px, 2x4, 4K, 3D, 5G, 24h, 30min, 5cm3", 0},
 	{"B2B, H2O, CO2, i18n, COVID-19, A4, F-16, M25, MP3, K8s", 0},
 	{"e.g. this, i.e. that, a.m., p.m., Ph.D., J. R. Smith", 0},

@@ -124,6 +124,18 @@ static const Case wholes[] = {
 	"\xE0\xB8\xA2\xE0\xB8\xB2\xE0\xB9\x80\xE0\xB8\xAA\xE0\xB8\x9E\xE0\xB8\x95\xE0\xB8\xB4\xE0\xB8\x94", true},	/* Thai: drugs */
 };
 
+/* Thai words with sara am, which is two characters to the fold and one to the dictionary. */
+static void
+wholes_in_thai(void)
+{
+	/* water | bottle | big */
+	const char *content = "\xE0\xB8\x99\xE0\xB9\x89\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94\xE0\xB9\x83\xE0\xB8\xAB\xE0\xB8\x8D\xE0\xB9\x88";
+
+	ok(is_whole(content, "\xE0\xB8\x99\xE0\xB9\x89\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94"), "two Thai words are whole");
+	ok(!is_whole(content, "\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94"), "the end of one and another are not");
+	ok(!is_whole(content, "\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7"), "nor are the end and the start of two");
+}
+
 /* In a view, the dictionary sees the view. */
 static void
 wholes_in_a_view(void)
@@ -176,6 +188,7 @@ main(void)
 		mdr_text_release();		/* and again with a new iterator */
 	}
 	mdr_text_release();
+	wholes_in_thai();
 	wholes_in_a_view();
 	at_length();
 	mdr_text_release();
