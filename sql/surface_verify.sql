@@ -3,7 +3,7 @@
 \set VERBOSITY terse
 \i sql/include/test_policy.sql
 SELECT extension_version, mode, policy, policy_version > 0 AS version, policies > 1 AS policies, recording IS NOT NULL AS recording,
-	worker IN ('none', 'starting', 'running') AS worker, pcre2 ~ '^10\.' AS pcre2, icu IS NOT NULL AS icu, vectorscan ~ '^5\.' AS vectorscan,
+	worker IN ('none', 'starting', 'running') AS worker, pcre2 ~ '^10\.' AS pcre2, icu IS NOT NULL AS icu,
 	libyaml IS NOT NULL AS libyaml, fold_version IS NOT NULL AS fold, warnings IS NOT NULL AS warnings
 	FROM moderation.status();
 SELECT s.policy_version = v.policy_version AS live FROM moderation.status() AS s CROSS JOIN moderation.verdict('x') AS v;

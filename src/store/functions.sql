@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION moderation.compile_policies() RETURNS int
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'moderation_compile_policies';
 REVOKE ALL ON FUNCTION moderation.compile_policies() FROM PUBLIC;
-COMMENT ON FUNCTION moderation.compile_policies() IS 'compile live policies whose compiled form is missing or made elsewhere: after a restore, a library upgrade, a new CPU; returns how many';
+COMMENT ON FUNCTION moderation.compile_policies() IS 'compile live policies whose compiled form is missing or made by other library versions: after a restore or an upgrade; returns how many';
 
 -- A trigger of moderation.policy only.
 CREATE OR REPLACE FUNCTION moderation.announce_policy() RETURNS trigger

@@ -23,7 +23,7 @@ COMMENT ON COLUMN moderation.policy.document_sha256 IS 'SHA-256 of the document 
 COMMENT ON COLUMN moderation.policy.loaded_at IS 'when it was loaded';
 COMMENT ON COLUMN moderation.policy.loaded_by IS 'the role that loaded it';
 
--- The compiled form.  It fits only the library versions and the CPU it was made with, so it is not dumped: whoever misses it
+-- The compiled form.  It fits only the library versions it was made with, so it is not dumped: whoever misses it
 -- compiles the document.  EXTERNAL: reading it is then a copy, without decompression.
 CREATE TABLE moderation.policy_image (
 	policy text COLLATE "C" NOT NULL,

@@ -45,7 +45,7 @@ REVOKE ALL ON FUNCTION moderation.redact(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION moderation.redact(text, text, text) IS 'a content with the spans of findings at or above redact masked, character by character';
 
 -- How this database is set up.
-CREATE OR REPLACE FUNCTION moderation.library_versions(OUT pcre2 text, OUT icu text, OUT vectorscan text, OUT libyaml text, OUT fold_version bigint)
+CREATE OR REPLACE FUNCTION moderation.library_versions(OUT pcre2 text, OUT icu text, OUT libyaml text, OUT fold_version bigint)
 	RETURNS record
 	LANGUAGE C STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -65,7 +65,7 @@ COMMENT ON FUNCTION moderation.recorder_status() IS 'how the recorder of this da
 
 CREATE OR REPLACE FUNCTION moderation.status(OUT extension_version text, OUT mode text, OUT policy text, OUT policy_version int,
 	OUT policies int, OUT guarded int, OUT recording text, OUT worker text, OUT queued bigint, OUT spooled_files bigint,
-	OUT recorded bigint, OUT fallbacks bigint, OUT uncounted bigint, OUT pcre2 text, OUT icu text, OUT vectorscan text,
+	OUT recorded bigint, OUT fallbacks bigint, OUT uncounted bigint, OUT pcre2 text, OUT icu text,
 	OUT libyaml text, OUT fold_version bigint, OUT warnings text[])
 	RETURNS record
 	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL RESTRICTED
@@ -86,7 +86,7 @@ SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_vers
 	CASE WHEN pg_is_in_recovery() THEN 'nothing is stored or refused here: this is a standby'
 		WHEN current_setting('fsync')::boolean THEN 'on disk before the refusal is reported, by background worker or spool'
 		ELSE 'by background worker or spool, but fsync is off' END,
-	r.worker, r.queued, r.spooled_files, r.recorded, r.fallbacks, r.uncounted, v.pcre2, v.icu, v.vectorscan, v.libyaml, v.fold_version,
+	r.worker, r.queued, r.spooled_files, r.recorded, r.fallbacks, r.uncounted, v.pcre2, v.icu, v.libyaml, v.fold_version,
 	array_remove(ARRAY[
 		CASE WHEN current_setting('moderation.mode') <> 'enforce' THEN
 			format('moderation.mode is %s in this session: content is stored as it is', current_setting('moderation.mode')) END,
@@ -134,8 +134,8 @@ FROM moderation.policy AS p WHERE p.document_sha256 <> sha256(convert_to(p.docum
 UNION ALL
 SELECT 'table ' || t.tgrelid::regclass::text, format('trigger %I is disabled', t.tgname),
 	format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I;', t.tgrelid::regclass, t.tgname)
-FROM pg_trigger AS t
-WHERE t.tgrelid IN ('moderation.policy'::regclass, 'moderation.account'::regclass) AND NOT t.tgisinternal AND t.tgenabled <> 'A'
+FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'moderation'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A'
 UNION ALL
 SELECT 'event trigger ' || e.evtname, 'it is disabled', format('ALTER EVENT TRIGGER %I ENABLE;', e.evtname)
 FROM pg_event_trigger AS e JOIN pg_proc AS f ON f.oid = e.evtfoid

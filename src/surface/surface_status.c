@@ -8,7 +8,6 @@
 
 #include "postgres.h"
 
-#include <hs/hs.h>
 #include <pcre2.h>
 #include <unicode/uversion.h>
 #include <yaml.h>
@@ -36,7 +35,7 @@ result_descriptor(FunctionCallInfo fcinfo)
 	return BlessTupleDesc(descriptor);
 }
 
-/* "10.42 2022-12-11", "5.4.9 2023-02-01 ..." -> what stands before the first blank. */
+/* "10.42 2022-12-11" -> what stands before the first blank. */
 static Datum
 first_word_datum(const char *text)
 {
@@ -47,8 +46,8 @@ first_word_datum(const char *text)
 Datum
 moderation_read_libraries(PG_FUNCTION_ARGS)
 {
-	Datum		values[5];
-	bool		nulls[5] = {0};
+	Datum		values[4];
+	bool		nulls[4] = {0};
 	char		pcre2[64];
 	char		icu[U_MAX_VERSION_STRING_LENGTH];
 	UVersionInfo icu_numbers;
@@ -60,9 +59,8 @@ moderation_read_libraries(PG_FUNCTION_ARGS)
 
 	values[0] = first_word_datum(pcre2);
 	values[1] = first_word_datum(icu);
-	values[2] = first_word_datum(hs_version());
-	values[3] = first_word_datum(yaml_get_version_string());
-	values[4] = Int64GetDatum(mdr_text_fold_version());
+	values[2] = first_word_datum(yaml_get_version_string());
+	values[3] = Int64GetDatum(mdr_text_fold_version());
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_descriptor(fcinfo), values, nulls)));
 }
 
