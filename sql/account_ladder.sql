@@ -79,6 +79,14 @@ SELECT * FROM ladder_state('ladder anna');
 SELECT ladder_say('ladder anna', 'zorblax', 'zorblax', 'zorblax', 'hello');
 SELECT * FROM ladder_state('ladder anna');
 
+-- So it does when the freeze has just begun.
+SELECT ladder_say('ladder kim', 'zorblax', 'zorblax', 'zorblax');
+SELECT moderation.reinstate('ladder kim', 'appeal granted');
+SELECT ladder_say('ladder kim', 'zorblax', 'zorblax');
+SELECT * FROM ladder_state('ladder kim');
+SELECT ladder_say('ladder kim', 'zorblax');
+SELECT * FROM ladder_state('ladder kim');
+
 -- A freeze from before the ladder's memory is forgotten.
 SELECT ladder_later('ladder anna', '91 days');
 SELECT ladder_say('ladder anna', 'zorblax', 'zorblax', 'zorblax');
@@ -96,13 +104,9 @@ ROLLBACK;
 SELECT * FROM ladder_state('ladder ben');
 -- An account that is in no row has nothing to be ended, and none is made for it.
 SELECT ladder_say('ladder clean', 'hello');
--- The row is open and the content clean within one transaction, in which the account had been seen before.
-BEGIN;
-SELECT ladder_say('ladder ben', 'hello');
-SELECT ladder_say('ladder ben', 'hello');
-COMMIT;
-SELECT ladder_row_ends('ladder ben');
 SELECT count(*) FROM moderation.account WHERE account = 'ladder clean';
+SELECT ladder_say('ladder ben', 'hello');
+SELECT ladder_row_ends('ladder ben');
 SELECT ladder_say('ladder ben', 'zorblax', 'zorblax');
 SELECT * FROM ladder_state('ladder ben');
 -- One of the five is a day old: not frozen, and the warning has ended by itself.
@@ -120,6 +124,13 @@ SELECT ladder_say('ladder carl', 'hello');
 SELECT ladder_row_ends('ladder carl');
 SELECT ladder_say('ladder carl', 'zorblax');
 SELECT * FROM ladder_state('ladder carl');
+
+-- The row is opened and ended within one transaction, which had seen the account before.
+BEGIN;
+SELECT ladder_say('ladder jon', 'hello', 'zorblax', 'hello');
+SELECT streak FROM ladder_state('ladder jon');
+COMMIT;
+SELECT ladder_row_ends('ladder jon');
 
 -- Refusals within one transaction count, though it is rolled back.
 BEGIN;
@@ -144,7 +155,12 @@ SELECT * FROM ladder_history('ladder gus');
 SELECT ladder_say('ladder hal', 'zorblax', 'zorblax');
 SELECT moderation.freeze('ladder hal', 'by hand', clock_timestamp() + interval '1 hour');
 SELECT ladder_later('ladder hal', '2 hours');
-SELECT ladder_say('ladder hal', 'zorblax', 'zorblax', 'zorblax', 'hello');
+SELECT ladder_say('ladder hal', 'zorblax', 'zorblax');
+SELECT ladder_say('ladder hal', 'hello');
+SELECT ladder_row_ends('ladder hal');
+SELECT ladder_say('ladder hal', 'zorblax');
+SELECT * FROM ladder_state('ladder hal');
+SELECT ladder_say('ladder hal', 'zorblax', 'zorblax', 'hello');
 SELECT * FROM ladder_state('ladder hal');
 
 -- Nobody's content, and flagged, redacted or quarantined content, is no strike.

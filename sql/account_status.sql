@@ -53,7 +53,7 @@ SELECT count(*) FROM moderation.account_event WHERE account = 'status ben';
 BEGIN;
 SELECT moderation.freeze('status carl', 'a moment', clock_timestamp() + interval '200 milliseconds');
 SELECT state FROM status_of('status carl');
-DO $$ BEGIN WHILE NOT moderation.may_write('status carl') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP EXIT WHEN moderation.may_write('status carl'); PERFORM pg_sleep(0.01); END LOOP; END $$;
 SELECT * FROM status_of('status carl');
 COMMIT;
 SELECT state FROM moderation.account WHERE account = 'status carl';
@@ -61,7 +61,7 @@ SELECT state FROM moderation.account WHERE account = 'status carl';
 SELECT moderation.freeze('status carl', 'again', clock_timestamp() + interval '100 milliseconds');
 SELECT change FROM history_of('status carl');
 -- A freeze that has ended can be reinstated, so that nothing is held against the account.
-DO $$ BEGIN WHILE NOT moderation.may_write('status carl') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP EXIT WHEN moderation.may_write('status carl'); PERFORM pg_sleep(0.01); END LOOP; END $$;
 SELECT moderation.reinstate('status carl', 'was not him');
 SELECT * FROM status_of('status carl');
 
