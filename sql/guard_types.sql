@@ -60,6 +60,38 @@ INSERT INTO type_post (id, author, an_array, a_json, a_jsonb) VALUES (7, '000000
 SELECT v.column_name, v.content_sha256 = sha256(convert_to(CASE v.column_name WHEN 'an_array' THEN an_array::text WHEN 'a_json' THEN a_json::text ELSE a_jsonb::text END, 'UTF8')) AS as_text
 FROM moderation.violation AS v JOIN type_post AS p ON v.account = p.author::text WHERE p.id = 7 ORDER BY 1;
 
+-- Random documents and arrays: what is stored is what was given, with the word masked and nothing else changed.
+SELECT setseed(0.5);
+CREATE FUNCTION type_string() RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT (ARRAY['hello', 'redactword', 'a "redactword" here', E'back\\slash \\ redactword', E'two\nlines\tredactword', '', 'é redactword 漢字', '😀 redactword 😀',
+		'redactword redactword', E'\x7f\x01', '{"not": "json"}', 'trailing\', '{redactword, NULL}'])[1 + floor(random() * 13)::int] $$;
+CREATE FUNCTION type_document(depth int) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	kind int := floor(random() * CASE WHEN depth > 3 THEN 4 ELSE 7 END)::int;
+	result jsonb := CASE WHEN kind = 4 THEN '[]' ELSE '{}' END;
+BEGIN
+	IF kind < 2 THEN RETURN to_jsonb(type_string()); END IF;
+	IF kind = 2 THEN RETURN to_jsonb(round(random()::numeric * 1000, 2)); END IF;
+	IF kind = 3 THEN RETURN (ARRAY['true', 'false', 'null'])[1 + floor(random() * 3)::int]::jsonb; END IF;
+	FOR i IN 1..floor(random() * 4)::int LOOP
+		result := result || CASE WHEN kind = 4 THEN jsonb_build_array(type_document(depth + 1)) ELSE jsonb_build_object(i || ' ' || type_string(), type_document(depth + 1)) END;
+	END LOOP;
+	RETURN result;
+END $$;
+CREATE TABLE type_random (id int, given jsonb, a_json json, a_jsonb jsonb, given_array text[], an_array text[]);
+SELECT moderation.guard('type_random', '{a_json,a_jsonb,an_array}', 'id', 'test');
+INSERT INTO type_random
+SELECT i, d, CASE WHEN i % 2 = 0 THEN d::text ELSE jsonb_pretty(d) END::json, d, a, a
+FROM generate_series(1, 1000) AS i, LATERAL (SELECT type_document(i * 0), CASE i % 3 WHEN 0 THEN ARRAY[type_string(), NULL, type_string()]
+	WHEN 1 THEN ARRAY[[type_string(), type_string()], [NULL, type_string()]] ELSE '{}' END) AS r (d, a);
+SELECT count(*) AS documents, count(*) FILTER (WHERE given::text ~ 'redactword') > 300 AS many_with_the_word,
+	count(*) FILTER (WHERE a_json::text <> replace(CASE WHEN id % 2 = 0 THEN given::text ELSE jsonb_pretty(given) END, 'redactword', repeat('█', 10))) AS json_wrong,
+	count(*) FILTER (WHERE a_jsonb <> replace(given::text, 'redactword', repeat('█', 10))::jsonb) AS jsonb_wrong,
+	count(*) FILTER (WHERE an_array <> replace(given_array::text, 'redactword', repeat('█', 10))::text[]) AS array_wrong FROM type_random;
+-- Each column with the word was recorded, once.
+SELECT count(*) = (SELECT count(*) FILTER (WHERE given::text ~ 'redactword') * 2 + count(*) FILTER (WHERE given_array::text ~ 'redactword') FROM type_random) AS all_recorded
+FROM moderation.violation WHERE relation = 'public.type_random';
+
 -- The account as a cast to text has it.
 CREATE TABLE type_account (a_bool boolean, a_char char(8), an_int bigint, a_domain type_name, body text);
 SELECT moderation.guard('type_account', '{body}', 'a_bool', 'test');
@@ -79,7 +111,7 @@ ALTER TABLE type_account ALTER COLUMN body TYPE bytea USING NULL;
 INSERT INTO type_account VALUES (true, 'abc', 42, 'name', 'hello');
 
 DROP VIEW type_violation;
-DROP FUNCTION type_try;
-DROP TABLE type_post, type_account;
+DROP FUNCTION type_try, type_string, type_document;
+DROP TABLE type_post, type_account, type_random;
 DROP DOMAIN type_short, type_name, type_plain, type_list;
 DROP EXTENSION citext;

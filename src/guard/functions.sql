@@ -51,10 +51,33 @@ CREATE EVENT TRIGGER moderation_follow_rename ON ddl_command_end
 	EXECUTE FUNCTION moderation.follow_rename();
 COMMENT ON EVENT TRIGGER moderation_follow_rename IS 'keeps the registration of guarded columns that are renamed';
 
--- A row for everything that is wrong with a guard, for moderation.verify().
-CREATE OR REPLACE FUNCTION moderation.verify_guards() RETURNS TABLE (object text, problem text, hint text)
+CREATE OR REPLACE FUNCTION moderation.note_guards() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'moderation_note_guards' LANGUAGE C
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.note_guards() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.note_guards() IS 'event trigger: looks at the guards before a command may weaken one';
+
+CREATE OR REPLACE FUNCTION moderation.keep_guards() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'moderation_keep_guards' LANGUAGE C
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.keep_guards() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.keep_guards() IS 'event trigger: refuses a command that weakened a guard, and looks after new partitions';
+
+CREATE EVENT TRIGGER moderation_note_guards ON ddl_command_start
+	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY')
+	EXECUTE FUNCTION moderation.note_guards();
+COMMENT ON EVENT TRIGGER moderation_note_guards IS 'looks at the guards before a command may weaken one';
+CREATE EVENT TRIGGER moderation_keep_guards ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY',
+		'CREATE TABLE', 'CREATE FOREIGN TABLE')
+	EXECUTE FUNCTION moderation.keep_guards();
+COMMENT ON EVENT TRIGGER moderation_keep_guards IS 'refuses a command that weakened a guard, and looks after new partitions';
+
+-- A row for everything that is wrong with a guard, by the relation that it concerns (0: none).
+-- jit is off: compiling the query takes a hundred times as long as running it.
+CREATE OR REPLACE FUNCTION moderation.guard_problems() RETURNS TABLE (relation oid, object text, problem text, hint text)
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 WITH
 -- Every relation that must have the triggers: the guarded ones and their partitions.
@@ -74,10 +97,11 @@ command AS (
 		CASE WHEN g.row_security THEN ', row_security => true' END) AS repair
 	FROM moderation.guarded AS g
 )
-SELECT 'guard on ' || g.relation::oid, 'the table is gone', 'DELETE FROM moderation.guarded WHERE relation = ' || g.relation::oid || ';'
+SELECT g.relation::oid, 'guard on ' || g.relation::oid, 'the table is gone',
+	'DELETE FROM moderation.guarded WHERE relation = ' || g.relation::oid || ';'
 FROM moderation.guarded AS g WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.relation)
 UNION ALL
-SELECT 'guard on ' || g.part::text, format('trigger %I is %s', w.name,
+SELECT g.part, 'guard on ' || g.part::text, format('trigger %I is %s', w.name,
 		CASE WHEN t.oid IS NULL THEN 'missing' WHEN t.tgfoid <> w.function THEN 'another''s'
 			WHEN t.tgenabled <> 'A' THEN 'not enabled always' ELSE 'not as it was made' END),
 	CASE WHEN t.tgfoid <> w.function THEN format('DROP TRIGGER %I ON %s; ', w.name, g.part) ELSE '' END || c.repair
@@ -88,32 +112,45 @@ LEFT JOIN pg_trigger AS t ON t.tgrelid = g.part AND t.tgname = w.name
 WHERE t.oid IS NULL OR t.tgfoid <> w.function OR t.tgenabled <> 'A' OR t.tgtype <> w.type OR t.tgqual IS NOT NULL
 	OR array_length(t.tgattr::int2[], 1) > 0
 UNION ALL
-SELECT 'guard on ' || g.relation::text, format('column %I is missing', n.name), 'SELECT moderation.guard(...), naming the columns that the table has now'
+SELECT g.relation, 'guard on ' || g.relation::text, format('column %I is missing', n.name),
+	'SELECT moderation.guard(...), naming the columns that the table has now'
 FROM moderation.guarded AS g CROSS JOIN LATERAL unnest(g.content_columns || g.account_column) AS n (name)
 WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.relation)
 	AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attname = n.name AND NOT a.attisdropped)
 UNION ALL
-SELECT 'guard on ' || g.relation::text, format('policy %L is not loaded', g.policy), 'SELECT moderation.load_policy(...), or guard the table with another policy'
+SELECT g.relation, 'guard on ' || g.relation::text, format('policy %L is not loaded', g.policy),
+	'SELECT moderation.load_policy(...), or guard the table with another policy'
 FROM moderation.guarded AS g
 WHERE g.policy IS NOT NULL AND NOT EXISTS (SELECT FROM moderation.policy AS p WHERE p.policy = g.policy AND p.state = 'active')
 UNION ALL
-SELECT 'guard on ' || g.part::text, 'row security is not what was asked for', c.repair
+SELECT g.part, 'guard on ' || g.part::text, 'row security is not what was asked for', c.repair
 FROM guarded AS g
 JOIN command AS c ON c.relation = g.relation
 JOIN pg_class AS r ON r.oid = g.part
 WHERE g.row_security AND r.relkind <> 'f'
 	AND NOT (r.relrowsecurity AND r.relforcerowsecurity
-		AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = g.part AND p.polname = 'moderation_write' AND NOT p.polpermissive))
+		AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = g.part AND p.polname = 'moderation_write' AND NOT p.polpermissive
+			AND p.polcmd = '*' AND p.polroles = '{0}' AND pg_get_expr(p.polqual, p.polrelid) = 'true'
+			AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE format('((%I IS NULL) OR moderation.may_write(%%))', g.account_column)))
 UNION ALL
-SELECT 'guard on ' || i.inhparent::regclass::text, format('%s inherits from it and is not guarded', i.inhrelid::regclass),
+SELECT i.inhparent, 'guard on ' || i.inhparent::regclass::text, format('%s inherits from it and is not guarded', i.inhrelid::regclass),
 	format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, i.inhparent::regclass)
 FROM pg_inherits AS i JOIN guarded AS g ON g.part = i.inhparent JOIN pg_class AS c ON c.oid = i.inhparent WHERE c.relkind <> 'p'
 UNION ALL
-SELECT 'role ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END, 'may set moderation.mode, and so store content unclassified',
+SELECT 0, 'role ' || CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END, 'may set moderation.mode, and so store content unclassified',
 	format('REVOKE SET ON PARAMETER moderation.mode FROM %s;', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
 FROM pg_parameter_acl AS p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
 WHERE p.parname = 'moderation.mode' AND a.privilege_type = 'SET'
 	AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = a.grantee AND r.rolsuper)
+$$;
+REVOKE ALL ON FUNCTION moderation.guard_problems() FROM PUBLIC;
+COMMENT ON FUNCTION moderation.guard_problems() IS 'what is wrong with the guards, by relation';
+
+CREATE OR REPLACE FUNCTION moderation.verify_guards() RETURNS TABLE (object text, problem text, hint text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT g.object, g.problem, g.hint FROM moderation.guard_problems() AS g
 $$;
 REVOKE ALL ON FUNCTION moderation.verify_guards() FROM PUBLIC;
 COMMENT ON FUNCTION moderation.verify_guards() IS 'a row for everything that is wrong with a guard; none when all is well';

@@ -67,6 +67,9 @@ typedef struct MdrGuard
  */
 extern const MdrGuard *mdr_guard_find(Relation relation);
 
+/* False when no table is guarded; cheap, and true for a while after the last one was. */
+extern bool mdr_guard_any(void);
+
 /* Whether moderation.guarded has the relation itself. */
 extern bool mdr_guard_registered(Oid relation);
 

@@ -29,6 +29,7 @@
 #include "commands/trigger.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -207,6 +208,21 @@ read_registration(Oid relation, Registration *registration)
 	systable_endscan(scan);
 	table_close(table, AccessShareLock);
 	return found;
+}
+
+bool
+mdr_guard_any(void)
+{
+	Oid			guarded = mdr_relation("guarded");
+	Relation	table;
+	bool		any;
+
+	if (!OidIsValid(guarded))
+		return false;			/* the extension is gone, or going */
+	table = table_open(guarded, AccessShareLock);
+	any = RelationGetNumberOfBlocks(table) > 0;
+	table_close(table, AccessShareLock);
+	return any;
 }
 
 bool

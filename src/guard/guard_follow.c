@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 
+#include "guard/guard.h"
 #include "guard/guard_internal.h"
 #include "server/server.h"
 
@@ -45,8 +46,8 @@ begin(FunctionCallInfo fcinfo, MdrUser *saved)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function works as an event trigger only")));
-	if (!OidIsValid(mdr_relation("guarded")))
-		return false;			/* the extension itself is being dropped */
+	if (!mdr_guard_any())
+		return false;
 	mdr_become_owner(saved);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");

@@ -27,6 +27,19 @@ typedef struct MdrGuardRequest
 /* Runs one command that gives no rows, with the rights of the current user.  SPI is connected. */
 extern void mdr_guard_run(const char *format,...) __attribute__((format(printf, 1, 2)));
 
+/* guard() or unguard() is at work: what it does to a guard is no tampering. */
+extern bool mdr_guard_working;
+
+/* Runs a statement on our own tables with the owner's rights.  SPI is connected; the result is in SPI_tuptable. */
+extern void mdr_guard_run_as_owner(const char *statement, int nargs, Oid *types, Datum *values, const char *nulls);
+
+/* regclass[] <-> list of oids. */
+extern List *mdr_guard_oids(Datum array);
+extern Datum mdr_guard_oid_array(List *oids);
+
+/* Whether a table or a partition of it may have rows; a foreign table is not asked. */
+extern bool mdr_guard_has_rows(Oid relation);
+
 /* ---- guard_check.c ---- */
 
 /* Raises MD011 with the reason, and a hint that is the command to run, when the request cannot be met. */

@@ -38,6 +38,8 @@
 PG_FUNCTION_INFO_V1(moderation_guard_table);
 PG_FUNCTION_INFO_V1(moderation_unguard_table);
 
+bool		mdr_guard_working = false;
+
 /* What moderation.guarded said before. */
 typedef struct Before
 {
@@ -80,9 +82,8 @@ mdr_guard_run(const char *format,...)
 	pfree(command.data);
 }
 
-/* Runs a statement on our own tables with the owner's rights. */
-static void
-run_as_owner(const char *statement, int nargs, Oid *types, Datum *values, const char *nulls)
+void
+mdr_guard_run_as_owner(const char *statement, int nargs, Oid *types, Datum *values, const char *nulls)
 {
 	MdrUser		saved;
 	int			result;
@@ -94,8 +95,8 @@ run_as_owner(const char *statement, int nargs, Oid *types, Datum *values, const 
 		elog(ERROR, "could not run \"%s\": %s", statement, SPI_result_code_string(result));
 }
 
-static List *
-oids_of(Datum array)
+List *
+mdr_guard_oids(Datum array)
 {
 	Datum	   *elements;
 	int			nelements;
@@ -107,8 +108,8 @@ oids_of(Datum array)
 	return oids;
 }
 
-static Datum
-array_of(List *oids)
+Datum
+mdr_guard_oid_array(List *oids)
 {
 	Datum	   *elements = palloc(Max(list_length(oids), 1) * sizeof(Datum));
 
@@ -153,7 +154,7 @@ read_before(const MdrGuardRequest *request, Before *before)
 
 	memset(before, 0, sizeof(*before));
 	request_arguments(request, types, values, nulls);
-	run_as_owner(query, 6, types, values, nulls);
+	mdr_guard_run_as_owner(query, 6, types, values, nulls);
 	if (SPI_processed > 0)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[0];
@@ -163,8 +164,8 @@ read_before(const MdrGuardRequest *request, Before *before)
 		before->guarded = true;
 		before->same = DatumGetBool(SPI_getbinval(tuple, descriptor, 1, &null));
 		before->row_security = DatumGetBool(SPI_getbinval(tuple, descriptor, 2, &null));
-		before->enabled = oids_of(SPI_getbinval(tuple, descriptor, 3, &null));
-		before->forced = oids_of(SPI_getbinval(tuple, descriptor, 4, &null));
+		before->enabled = mdr_guard_oids(SPI_getbinval(tuple, descriptor, 3, &null));
+		before->forced = mdr_guard_oids(SPI_getbinval(tuple, descriptor, 4, &null));
 	}
 }
 
@@ -184,12 +185,12 @@ register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 
 	request_arguments(request, types, values, nulls);
 	types[6] = types[7] = REGCLASSARRAYOID;
-	values[6] = array_of(enabled);
-	values[7] = array_of(forced);
+	values[6] = mdr_guard_oid_array(enabled);
+	values[7] = mdr_guard_oid_array(forced);
 	types[8] = NAMEOID;
 	values[8] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)));
 	memset(nulls + 6, ' ', 3);
-	run_as_owner(statement, 9, types, values, nulls);
+	mdr_guard_run_as_owner(statement, 9, types, values, nulls);
 }
 
 /* Makes one of the triggers as it must be.  A trigger of that name that is not ours stays, and is the owner's to drop. */
@@ -222,9 +223,8 @@ drop_trigger(Oid relation, const char *name, const char *label)
 		mdr_guard_run("DROP TRIGGER %s ON %s", name, label);
 }
 
-/* Whether there may be rows; a foreign table is not asked. */
-static bool
-has_rows(Oid relation)
+bool
+mdr_guard_has_rows(Oid relation)
 {
 	List	   *relations = find_all_inheritors(relation, AccessShareLock, NULL);
 	bool		found = false;
@@ -249,7 +249,7 @@ tell(const MdrGuardRequest *request, const Before *before, const char *label)
 			ereport(NOTICE, (errmsg("relation %s is guarded like that already", label)));
 		return;
 	}
-	if (has_rows(request->relation))
+	if (mdr_guard_has_rows(request->relation))
 		ereport(NOTICE,
 				(errmsg("rows that are in %s already have not been scanned", label),
 				 errhint("SELECT t.*, v.* FROM %s AS t, moderation.verdict(t.%s::text%s%s) AS v WHERE v.flagged;", label,
@@ -279,6 +279,24 @@ read_request(FunctionCallInfo fcinfo, MdrGuardRequest *request)
 	request->row_security = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 }
 
+static void
+guard_table(const MdrGuardRequest *request, Before *before, const char *label)
+{
+	connect_spi();
+	read_before(request, before);
+	if (before->row_security && !request->row_security)
+	{
+		mdr_guard_unsecure(request->relation, before->enabled, before->forced);
+		before->enabled = before->forced = NIL;
+	}
+	if (request->row_security)
+		mdr_guard_secure(request->relation, request->account, &before->enabled, &before->forced);
+	register_guard(request, before->enabled, before->forced);
+	make_trigger(request->relation, MDR_GUARD_SCAN_TRIGGER, "BEFORE", "moderation.scan_row()", label);
+	make_trigger(request->relation, MDR_GUARD_VERIFY_TRIGGER, "AFTER", "moderation.verify_row()", label);
+	SPI_finish();
+}
+
 Datum
 moderation_guard_table(PG_FUNCTION_ARGS)
 {
@@ -294,21 +312,34 @@ moderation_guard_table(PG_FUNCTION_ARGS)
 	mdr_guard_check(&request);
 	label = mdr_guard_name(request.relation);
 
-	connect_spi();
-	read_before(&request, &before);
-	if (before.row_security && !request.row_security)
+	mdr_guard_working = true;
+	PG_TRY();
 	{
-		mdr_guard_unsecure(request.relation, before.enabled, before.forced);
-		before.enabled = before.forced = NIL;
+		guard_table(&request, &before, label);
 	}
-	if (request.row_security)
-		mdr_guard_secure(request.relation, request.account, &before.enabled, &before.forced);
-	register_guard(&request, before.enabled, before.forced);
-	make_trigger(request.relation, MDR_GUARD_SCAN_TRIGGER, "BEFORE", "moderation.scan_row()", label);
-	make_trigger(request.relation, MDR_GUARD_VERIFY_TRIGGER, "AFTER", "moderation.verify_row()", label);
-	SPI_finish();
+	PG_FINALLY();
+	{
+		mdr_guard_working = false;
+	}
+	PG_END_TRY();
 	tell(&request, &before, label);
 	PG_RETURN_VOID();
+}
+
+static void
+unguard_table(Oid relation, const Before *before, const char *label)
+{
+	drop_trigger(relation, MDR_GUARD_SCAN_TRIGGER, label);
+	drop_trigger(relation, MDR_GUARD_VERIFY_TRIGGER, label);
+	if (before->row_security)
+		mdr_guard_unsecure(relation, before->enabled, before->forced);
+	if (before->guarded)
+	{
+		Oid			type = REGCLASSOID;
+		Datum		value = ObjectIdGetDatum(relation);
+
+		mdr_guard_run_as_owner("DELETE FROM moderation.guarded AS g WHERE g.relation = $1", 1, &type, &value, NULL);
+	}
 }
 
 Datum
@@ -335,17 +366,16 @@ moderation_unguard_table(PG_FUNCTION_ARGS)
 							 quote_literal_cstr(mdr_guard_name(llast_oid(get_partition_ancestors(request.relation)))))));
 		ereport(NOTICE, (errmsg("relation %s is not guarded", label)));
 	}
-	drop_trigger(request.relation, MDR_GUARD_SCAN_TRIGGER, label);
-	drop_trigger(request.relation, MDR_GUARD_VERIFY_TRIGGER, label);
-	if (before.row_security)
-		mdr_guard_unsecure(request.relation, before.enabled, before.forced);
-	if (before.guarded)
+	mdr_guard_working = true;
+	PG_TRY();
 	{
-		Oid			type = REGCLASSOID;
-		Datum		value = ObjectIdGetDatum(request.relation);
-
-		run_as_owner("DELETE FROM moderation.guarded AS g WHERE g.relation = $1", 1, &type, &value, NULL);
-		}
+		unguard_table(request.relation, &before, label);
+	}
+	PG_FINALLY();
+	{
+		mdr_guard_working = false;
+	}
+	PG_END_TRY();
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -1,0 +1,326 @@
+/*
+ * guard_keep.c
+ *		Event triggers that keep a table's owner from removing or outflanking its guard, and look after new partitions.
+ *
+ * Before a command that could weaken a guard, and after it, moderation.guard_problems() is asked; what has become wrong in between, the
+ * command did.  Whoever is not superuser is refused; a superuser is warned, in the server log too.  guard() and unguard()
+ * themselves are let through.  A table that was created is asked only whether it inherits from a guarded one.
+ *
+ * Only what a command itself made wrong counts: while a dump is being loaded, guards that are not there yet are nobody's fault.
+ *
+ * A partition that is new gets the row security that was asked for, with the caller's rights; rows that it brings are not
+ * scanned, and that is said.
+ *
+ * Takes AccessShareLock on catalogs and moderation.guarded.  What was noted lives in a context of its own under
+ * TopTransactionContext, and goes with the transaction; nested commands note anew, and each answers for itself.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/cmdtag.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "guard/guard.h"
+#include "guard/guard_internal.h"
+#include "server/server.h"
+
+PG_FUNCTION_INFO_V1(moderation_note_guards);
+PG_FUNCTION_INFO_V1(moderation_keep_guards);
+
+/* "a is missing" and "a is disabled" are the same trouble. */
+#define PROBLEMS "SELECT p.relation, split_part(p.problem, ' is ', 1), p.object, p.problem FROM moderation.guard_problems() AS p" \
+	" WHERE p.relation <> 0"
+#define MEMBERS "SELECT t.relid FROM moderation.guarded AS g CROSS JOIN LATERAL pg_partition_tree(g.relation) AS t"
+
+typedef struct Problem
+{
+	Oid			relation;
+	char	   *subject;
+	char	   *object;
+	char	   *problem;
+} Problem;
+
+static MemoryContext noted_context = NULL;
+static bool noted = false;
+static List *noted_problems = NIL;
+static List *noted_members = NIL;	/* guarded partitioned tables and their partitions */
+
+static void
+forget(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+	{
+		noted_context = NULL;
+		noted = false;
+		noted_problems = noted_members = NIL;
+	}
+}
+
+static bool
+nothing_to_do(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function works as an event trigger only")));
+	return mdr_guard_working || !mdr_guard_any();
+}
+
+static void
+connect_spi(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+}
+
+/* Lists of what is wrong and of who is there, in context. */
+static void
+look(MemoryContext context, List **problems, List **members)
+{
+	MemoryContext caller;
+
+	*problems = *members = NIL;
+	connect_spi();
+	mdr_guard_run_as_owner(PROBLEMS, 0, NULL, NULL, NULL);
+	caller = MemoryContextSwitchTo(context);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Problem    *problem = palloc(sizeof(Problem));
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	descriptor = SPI_tuptable->tupdesc;
+		bool		null;
+
+		problem->relation = DatumGetObjectId(SPI_getbinval(tuple, descriptor, 1, &null));
+		problem->subject = TextDatumGetCString(SPI_getbinval(tuple, descriptor, 2, &null));
+		problem->object = TextDatumGetCString(SPI_getbinval(tuple, descriptor, 3, &null));
+		problem->problem = TextDatumGetCString(SPI_getbinval(tuple, descriptor, 4, &null));
+		*problems = lappend(*problems, problem);
+	}
+	MemoryContextSwitchTo(caller);
+
+	mdr_guard_run_as_owner(MEMBERS, 0, NULL, NULL, NULL);
+	caller = MemoryContextSwitchTo(context);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		null;
+		Datum		member = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
+
+		if (!null)
+			*members = lappend_oid(*members, DatumGetObjectId(member));
+	}
+	MemoryContextSwitchTo(caller);
+	SPI_finish();
+}
+
+Datum
+moderation_note_guards(PG_FUNCTION_ARGS)
+{
+	static bool registered = false;
+
+	if (nothing_to_do(fcinfo))
+		PG_RETURN_NULL();
+	if (!registered)
+	{
+		RegisterXactCallback(forget, NULL);
+		registered = true;
+	}
+	noted = false;
+	if (noted_context == NULL)
+		noted_context = AllocSetContextCreate(TopTransactionContext, "moderation noted guards", ALLOCSET_SMALL_SIZES);
+	else
+		MemoryContextReset(noted_context);
+	look(noted_context, &noted_problems, &noted_members);
+	noted = true;
+	PG_RETURN_NULL();
+}
+
+/* Refuses, or warns a superuser. */
+static void
+object_to(const char *object, const char *problem, Oid relation)
+{
+	if (get_rel_relispartition(relation))
+		relation = llast_oid(get_partition_ancestors(relation));
+	if (superuser())
+		ereport(WARNING,
+				(errmsg("%s is weakened: %s", object, problem),
+				 errhint("SELECT * FROM moderation.verify_guards();")));
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to weaken the %s", object),
+				 errdetail("After this command, %s.", problem),
+				 errhint("SELECT moderation.unguard(%s); takes the guard off as a whole.",
+						 quote_literal_cstr(mdr_guard_name(relation)))));
+}
+
+static bool
+was_noted(const Problem *problem)
+{
+	for (int i = 0; i < list_length(noted_problems); i++)
+	{
+		const Problem *before = list_nth(noted_problems, i);
+
+		if (before->relation == problem->relation && strcmp(before->subject, problem->subject) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The registration that a partition belongs to; false when it belongs to none.  SPI is connected. */
+static bool
+find_root(Oid partition, Oid *root, char **account, bool *row_security, List **enabled, List **forced)
+{
+	List	   *ancestors = get_partition_ancestors(partition);
+	Oid			type = OIDARRAYOID;
+	Datum	   *elements = palloc(Max(list_length(ancestors), 1) * sizeof(Datum));
+	Datum		value;
+	HeapTuple	tuple;
+	TupleDesc	descriptor;
+	bool		null;
+
+	for (int i = 0; i < list_length(ancestors); i++)
+		elements[i] = ObjectIdGetDatum(list_nth_oid(ancestors, i));
+	value = PointerGetDatum(construct_array(elements, list_length(ancestors), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	mdr_guard_run_as_owner("SELECT g.relation, g.account_column, g.row_security, g.enabled_on, g.forced_on"
+						   " FROM moderation.guarded AS g WHERE g.relation = ANY ($1)", 1, &type, &value, NULL);
+	if (SPI_processed == 0)
+		return false;
+	tuple = SPI_tuptable->vals[0];
+	descriptor = SPI_tuptable->tupdesc;
+	*root = DatumGetObjectId(SPI_getbinval(tuple, descriptor, 1, &null));
+	*account = pstrdup(NameStr(*DatumGetName(SPI_getbinval(tuple, descriptor, 2, &null))));
+	*row_security = DatumGetBool(SPI_getbinval(tuple, descriptor, 3, &null));
+	*enabled = mdr_guard_oids(SPI_getbinval(tuple, descriptor, 4, &null));
+	*forced = mdr_guard_oids(SPI_getbinval(tuple, descriptor, 5, &null));
+	return true;
+}
+
+/* Gives a new partition what its guarded ancestor was given. */
+static void
+adopt(Oid partition)
+{
+	Oid			root;
+	char	   *account;
+	bool		row_security;
+	List	   *enabled;
+	List	   *forced;
+
+	connect_spi();
+	if (find_root(partition, &root, &account, &row_security, &enabled, &forced))
+	{
+		if (mdr_guard_has_rows(partition))
+			ereport(NOTICE, (errmsg("rows that are in %s already have not been scanned", mdr_guard_name(partition))));
+		if (row_security)
+		{
+			Oid			types[3] = {REGCLASSOID, REGCLASSARRAYOID, REGCLASSARRAYOID};
+			Datum		values[3];
+
+			mdr_guard_working = true;
+			PG_TRY();
+			{
+				mdr_guard_secure(partition, account, &enabled, &forced);
+			}
+			PG_FINALLY();
+			{
+				mdr_guard_working = false;
+			}
+			PG_END_TRY();
+			values[0] = ObjectIdGetDatum(root);
+			values[1] = mdr_guard_oid_array(enabled);
+			values[2] = mdr_guard_oid_array(forced);
+			mdr_guard_run_as_owner("UPDATE moderation.guarded AS g SET enabled_on = $2, forced_on = $3 WHERE g.relation = $1",
+								   3, types, values, NULL);
+		}
+	}
+	SPI_finish();
+}
+
+/* A table that was just made: a partition is taken in, an heir of a guarded table is not to be. */
+static void
+keep_created(void)
+{
+	static const char *const query =
+		"SELECT c.objid, k.relispartition, CASE WHEN NOT k.relispartition THEN i.inhparent END"
+		" FROM pg_event_trigger_ddl_commands() AS c JOIN pg_class AS k ON c.classid = 'pg_class'::regclass AND k.oid = c.objid"
+		" JOIN pg_inherits AS i ON i.inhrelid = k.oid"
+		" WHERE k.relispartition OR EXISTS (SELECT FROM moderation.guarded AS g WHERE g.relation = i.inhparent)";
+	List	   *partitions = NIL;
+	Oid			parent = InvalidOid;
+	Oid			heir = InvalidOid;
+
+	connect_spi();
+	mdr_guard_run_as_owner(query, 0, NULL, NULL, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		bool		null;
+		Oid			created = DatumGetObjectId(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null));
+
+		if (DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)))
+			partitions = lappend_oid(partitions, created);
+		else
+		{
+			heir = created;
+			parent = DatumGetObjectId(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &null));
+		}
+	}
+	if (OidIsValid(parent))
+		object_to(psprintf("guard on %s", mdr_guard_name(parent)),
+				  psprintf("%s inherits from it and is not guarded", mdr_guard_name(heir)), parent);
+	for (int i = 0; i < list_length(partitions); i++)
+		adopt(list_nth_oid(partitions, i));
+	SPI_finish();
+}
+
+/* Anything else: what is wrong now and was not before. */
+static void
+keep_changed(void)
+{
+	List	   *problems;
+	List	   *members;
+
+	if (!noted)
+		return;
+	look(CurrentMemoryContext, &problems, &members);
+	members = list_difference_oid(members, noted_members);
+	if (members != NIL)
+	{
+		for (int i = 0; i < list_length(members); i++)
+			if (get_rel_relispartition(list_nth_oid(members, i)))
+				adopt(list_nth_oid(members, i));
+		look(CurrentMemoryContext, &problems, &members);
+	}
+	for (int i = 0; i < list_length(problems); i++)
+	{
+		const Problem *problem = list_nth(problems, i);
+
+		if (!was_noted(problem))
+			object_to(problem->object, problem->problem, problem->relation);
+	}
+	noted = false;
+}
+
+Datum
+moderation_keep_guards(PG_FUNCTION_ARGS)
+{
+	const char *tag;
+
+	if (nothing_to_do(fcinfo))
+		PG_RETURN_NULL();
+	tag = GetCommandTagName(((EventTriggerData *) fcinfo->context)->tag);
+	if (strncmp(tag, "CREATE ", 7) == 0 && strcmp(tag, "CREATE TRIGGER") != 0)
+		keep_created();
+	else
+		keep_changed();
+	PG_RETURN_NULL();
+}
