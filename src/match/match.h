@@ -5,11 +5,11 @@
  * mdr_compile() turns the tree of policy/policy.h into an image: one flat block of bytes without pointers, fit for a table, a file or
  * shared memory.  mdr_engine_open() makes it ready to scan in this process.
  *
- *	terms		literals, one Vectorscan literal database per view, confirmed by word boundary and segmentation
- *	patterns	PCRE2; found by Vectorscan in PREFILTER mode, confirmed by PCRE2-JIT under match and heap limits
+ *	terms		literals, found in one pass over each view (match_index.h), confirmed by word boundary and segmentation
+ *	patterns	PCRE2-JIT under match and heap limits, tried where literals that every match must contain were found
  *
- * An image carries the library versions, CPU features and fold version that it was made with; opening it anywhere else
- * gives MDR_INVALID, and the caller compiles the document anew.
+ * An image carries the format, fold and PCRE2 versions that it was made with; opening it with any others gives MDR_INVALID,
+ * and the caller compiles the document anew.
  *
  * Memory: an image belongs to the caller's arena; an engine belongs to itself (mdr_engine_close) and does not keep the image
  * it was opened from unless said so.  An engine may be used by one thread at a time.

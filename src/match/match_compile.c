@@ -3,12 +3,10 @@
  *		A policy's tree -> an image: runs the steps, and lays their results out.
  *
  * Input: an MdrPolicy.  Output: the image, in the caller's arena; everything else lives in an arena of this file's own.
- * Locks: none.  On error: MdrError says which term or pattern is refused; a Vectorscan failure that no document can be blamed
- * for is MDR_BROKEN.
+ * Locks: none.  On error: MdrError says which term or pattern is refused.
  */
 #include "match/match_compile.h"
 
-#include <hs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,26 +70,6 @@ mdr_compile_string(MdrCompiler *compiler, const char *bytes, size_t length)
 	mdr_buffer_append(&compiler->strings, bytes, length);
 	mdr_buffer_byte(&compiler->strings, '\0');
 	return compiler->strings.failed || offset >= UINT32_MAX ? UINT32_MAX : (uint32_t) offset;
-}
-
-MdrStatus
-mdr_compile_serialize(MdrCompiler *compiler, void *database, MdrDatabase *out)
-{
-	char	   *bytes = NULL;
-	size_t		length = 0;
-	hs_error_t	result = hs_serialize_database(database, &bytes, &length);
-
-	hs_free_database(database);
-	if (result == HS_NOMEM)
-		return mdr_compile_no_memory(compiler);
-	if (result != HS_SUCCESS)
-		return mdr_fail(compiler->error, MDR_BROKEN, 0, 0, "Vectorscan could not serialise a database (%d)", result);
-	out->bytes = mdr_alloc(compiler->scratch, length);
-	out->length = length;
-	if (out->bytes != NULL)
-		memcpy(out->bytes, bytes, length);
-	free(bytes);
-	return out->bytes != NULL ? MDR_OK : mdr_compile_no_memory(compiler);
 }
 
 static uint64_t
@@ -193,7 +171,10 @@ gather(const MdrCompiler *compiler, Piece *pieces)
 	pieces[MDR_USES] = (Piece) {compiler->unique_uses, sizeof(MdrImageUse), compiler->nuses};
 	pieces[MDR_SETS] = (Piece) {compiler->sets, sizeof(MdrImageSet), compiler->nsets};
 	pieces[MDR_SET_PATTERNS] = (Piece) {compiler->set_patterns, sizeof(MdrImageChoice), compiler->nset_patterns};
-	pieces[MDR_DATABASE] = (Piece) {compiler->database.bytes, 1, compiler->database.length};
+	pieces[MDR_RUNS] = (Piece) {compiler->runs, sizeof(MdrImageRun), (size_t) 1 << compiler->sizes.runs};
+	pieces[MDR_SHORTS] = (Piece) {compiler->shorts, sizeof(MdrImageRun), (size_t) 1 << compiler->sizes.shorts};
+	pieces[MDR_HEADS] = (Piece) {compiler->heads, sizeof(uint64_t), compiler->nliterals};
+	pieces[MDR_BITMAPS] = (Piece) {compiler->bitmaps, sizeof(uint64_t), mdr_bitmap_words(&compiler->sizes)};
 }
 
 static MdrStatus
@@ -202,7 +183,7 @@ lay_image(MdrCompiler *compiler, MdrArena *arena, char **image, size_t *length)
 	const MdrPolicy *policy = compiler->policy;
 	Piece		pieces[MDR_NSECTIONS] = {0};
 	MdrImageHeader header = {.max_bytes = policy->max_bytes, .on_unknown = policy->on_unknown, .views = policy->views,
-		.ladder = policy->ladder, .name = text(compiler, policy->name)};
+		.ladder = policy->ladder, .sizes = compiler->sizes, .name = text(compiler, policy->name)};
 	size_t		size = (sizeof(header) + 15) & ~(size_t) 15;
 
 	gather(compiler, pieces);
@@ -250,7 +231,7 @@ mdr_compile(MdrArena *arena, const MdrPolicy *policy, char **image, size_t *leng
 	if (status == MDR_OK)
 		status = mdr_compile_patterns(&compiler);
 	if (status == MDR_OK)
-		status = mdr_compile_database(&compiler);
+		status = mdr_compile_literals(&compiler);
 	if (status == MDR_OK)
 		status = lay_image(&compiler, arena, image, length);
 	mdr_arena_destroy(compiler.scratch);

@@ -44,12 +44,6 @@ typedef struct MdrTermUses
 	uint32_t	capacity;
 } MdrTermUses;
 
-typedef struct MdrDatabase
-{
-	char	   *bytes;			/* serialised */
-	size_t		length;
-} MdrDatabase;
-
 typedef struct MdrCompiler
 {
 	const MdrPolicy *policy;
@@ -71,7 +65,11 @@ typedef struct MdrCompiler
 	uint32_t	nsets;
 	MdrImageChoice *set_patterns;
 	uint32_t	nset_patterns;
-	MdrDatabase database;
+	MdrIndexSizes sizes;
+	MdrImageRun *runs;
+	MdrImageRun *shorts;
+	uint64_t   *bitmaps;
+	uint64_t   *heads;
 } MdrCompiler;
 
 extern MdrStatus mdr_compile_no_memory(MdrCompiler *compiler);
@@ -79,15 +77,15 @@ extern MdrStatus mdr_compile_refuse(MdrCompiler *compiler, MdrPlace place, const
 			__attribute__((format(printf, 4, 5)));
 /* Adds a string; its offset, or UINT32_MAX when out of memory. */
 extern uint32_t mdr_compile_string(MdrCompiler *compiler, const char *bytes, size_t length);
-/* Serialises and frees a Vectorscan database. */
-extern MdrStatus mdr_compile_serialize(MdrCompiler *compiler, void *database, MdrDatabase *out);
 
-/* match_terms.c: terms with lists -> literals and their uses; then, when patterns have added theirs, the database */
+/* match_terms.c: terms with lists -> literals and their uses; then, when patterns have added theirs, one of each */
 extern MdrStatus mdr_compile_terms(MdrCompiler *compiler);
-extern MdrStatus mdr_compile_database(MdrCompiler *compiler);
-/* Adds a literal that announces patterns. */
+extern MdrStatus mdr_compile_literals(MdrCompiler *compiler);
+/* Adds a literal that announces patterns; flags: MDR_LEFT when it always begins a word. */
 extern MdrStatus mdr_compile_announcer(MdrCompiler *compiler, uint32_t views, const char *literal, uint32_t length, uint32_t set,
-									   MdrPlace place);
+									   unsigned flags, MdrPlace place);
+/* match_lay_index.c: the index by which the literals are found */
+extern MdrStatus mdr_lay_index(MdrCompiler *compiler);
 /* match_patterns.c: patterns -> two spellings in PCRE2, refused when dangerous; the sets that announce them */
 extern MdrStatus mdr_compile_patterns(MdrCompiler *compiler);
 /* match_spelling.c: one pattern as it is to be compiled.  view: plain or leet. */
@@ -100,11 +98,12 @@ typedef struct MdrSet
 	uint32_t	count;
 	uint32_t	capacity;
 	uint32_t	shortest;		/* bytes */
+	bool		left;			/* each begins a word */
 	const char **strings;
 	uint32_t   *lengths;
 } MdrSet;
 
-#define MDR_MAX_SETS 2			/* of a pattern */
+#define MDR_MAX_SETS 3			/* of a pattern */
 #define MDR_MAX_SET 4096		/* literals in a set */
 #define MDR_SHORTEST 2			/* bytes of the shortest literal worth looking for */
 

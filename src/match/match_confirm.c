@@ -1,6 +1,6 @@
 /*
  * match_confirm.c
- *		What Vectorscan reported -> spans: terms by word boundary and segmentation, patterns by PCRE2.
+ *		Literal hits and candidates -> spans: terms by word boundary and segmentation, patterns by PCRE2.
  *
  * In views other than the plain one a match counts only where the view changed something, so that a view adds nothing to
  * ordinary text.  PCRE2's match limit holds for one start position; so it is given few of them at a time, and the caller's

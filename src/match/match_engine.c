@@ -3,7 +3,7 @@
  *		Opens a compiled policy for scanning in this process, and answers what is asked of it.
  *
  * Input: an image's bytes, which need not stay.  Output: an engine.  Locks: none.  Memory: the engine owns everything it holds:
- * two arenas, Vectorscan's database and scratch, PCRE2's codes.  On error nothing is left behind.
+ * two arenas, PCRE2's codes.  On error nothing is left behind.
  */
 #include "match/match_engine.h"
 
@@ -48,36 +48,30 @@ point(MdrEngine *engine)
 			engine->anywhere |= UINT64_C(1) << c;
 }
 
-static MdrStatus
-open_database(MdrEngine *engine, const char *image, MdrError *error)
+static void
+point_index(MdrEngine *engine)
 {
-	const MdrSectionEntry *entry = &((const MdrImageHeader *) image)->sections[MDR_DATABASE];
-	hs_error_t	result;
+	MdrIndex   *index = &engine->index;
+	const uint64_t *bitmaps = section(engine, MDR_BITMAPS);
 
-	if (entry->count == 0)
-		return MDR_OK;
-	result = hs_deserialize_database(image + entry->offset, entry->count, &engine->database);
-	if (result == HS_SUCCESS)
-		result = hs_alloc_scratch(engine->database, &engine->hs_scratch);
-	if (result == HS_NOMEM)
-		return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
-	if (result != HS_SUCCESS)
-		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged (Vectorscan says %d)", result);
-	return MDR_OK;
+	index->sizes = engine->header->sizes;
+	index->strings = engine->strings;
+	index->literals = engine->literals;
+	index->nliterals = engine->nliterals;
+	index->heads = section(engine, MDR_HEADS);
+	index->runs = section(engine, MDR_RUNS);
+	index->shorts = section(engine, MDR_SHORTS);
+	for (int inside = 0; inside < 2; inside++)
+		for (int b = 0; b < MDR_NBITMAPS; b++)
+			index->bitmaps[inside][b] = bitmaps + mdr_bitmap_start(&index->sizes, inside != 0, (MdrBitmap) b);
 }
 
-/* Copies the tables, which come before the database, into the engine's arena. */
+/* Makes what the engine needs beside the image. */
 static bool
-keep_tables(MdrEngine *engine, const char *image)
+equip(MdrEngine *engine)
 {
-	size_t		size = ((const MdrImageHeader *) image)->sections[MDR_DATABASE].offset;
-	char	   *tables = mdr_alloc(engine->arena, size);
-
-	if (tables == NULL)
-		return false;
-	memcpy(tables, image, size);
-	engine->header = (const MdrImageHeader *) tables;
 	point(engine);
+	point_index(engine);
 	for (int s = 0; s < MDR_NSPELLINGS; s++)
 	{
 		engine->codes[s] = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(pcre2_code *));
@@ -95,10 +89,9 @@ keep_tables(MdrEngine *engine, const char *image)
 MdrStatus
 mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *error)
 {
-	/* The caller's bytes may lie at any address; a copy makes them fit to be read as records. */
-	char	   *aligned = malloc(length + 1);
 	MdrEngine  *opened = calloc(1, sizeof(MdrEngine));
-	MdrStatus	status;
+	MdrStatus	status = MDR_OK;
+	char	   *copy = NULL;
 
 	*engine = NULL;
 	if (opened != NULL)
@@ -106,18 +99,23 @@ mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *
 		opened->arena = mdr_arena_create(0);
 		opened->scratch = mdr_arena_create(0);
 	}
-	if (aligned == NULL || opened == NULL || opened->arena == NULL || opened->scratch == NULL)
+
+	/* The caller's bytes may lie at any address and go away; a copy is aligned to be read as records. */
+	if (opened != NULL && opened->arena != NULL && opened->scratch != NULL)
+		copy = mdr_alloc(opened->arena, length + 1);
+	if (copy == NULL)
 		status = mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
 	else
 	{
-		memcpy(aligned, image, length);
-		status = mdr_image_check(aligned, length, error);
-		if (status == MDR_OK && !keep_tables(opened, aligned))
-			status = mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
-		if (status == MDR_OK)
-			status = open_database(opened, aligned, error);
+		memcpy(copy, image, length);
+		status = mdr_image_check(copy, length, error);
 	}
-	free(aligned);
+	if (status == MDR_OK)
+	{
+		opened->header = (const MdrImageHeader *) copy;
+		if (!equip(opened))
+			status = mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
+	}
 	if (status == MDR_OK)
 		*engine = opened;
 	else
@@ -133,8 +131,6 @@ mdr_engine_close(MdrEngine *engine)
 	for (int s = 0; s < MDR_NSPELLINGS; s++)
 		for (uint32_t i = 0; engine->codes[s] != NULL && i < engine->npatterns; i++)
 			pcre2_code_free(engine->codes[s][i]);
-	hs_free_database(engine->database);
-	hs_free_scratch(engine->hs_scratch);
 	mdr_pcre_close(&engine->pcre);
 	mdr_arena_destroy(engine->scratch);
 	mdr_arena_destroy(engine->arena);

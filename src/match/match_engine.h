@@ -8,8 +8,6 @@
 #include "match/match_image.h"
 #include "match/match_pcre.h"
 
-#include <hs.h>
-
 /* How content is cut, in bytes as given. */
 #define MDR_WINDOW 65536
 #define MDR_OVERLAP 4096		/* what a window shares with the one before it */
@@ -62,8 +60,7 @@ struct MdrEngine
 	MdrMark    *pattern_seen;	/* by pattern: how many sets */
 	MdrMark    *rule_seen;		/* by rule: bits of its groups */
 
-	hs_database_t *database;
-	hs_scratch_t *hs_scratch;
+	MdrIndex	index;
 	MdrPcre		pcre;
 	pcre2_code **codes[MDR_NSPELLINGS]; /* compiled when first needed */
 };
@@ -87,7 +84,7 @@ typedef struct MdrSpans
 	uint32_t	capacity;
 } MdrSpans;
 
-/* What Vectorscan reported: a literal, and where it ended. */
+/* A literal, and where it ended. */
 typedef struct MdrHit
 {
 	uint32_t	literal;

@@ -17,7 +17,7 @@
 #define MAX_PRODUCT 256			/* strings that neighbours may be multiplied to, unless one of them is a single string */
 #define MAX_CLASS 32			/* characters of a [...] that count as alternatives */
 #define MAX_LITERAL 48			/* bytes of a literal */
-#define LONG_ENOUGH 8			/* bytes of a shortest literal from which a second set is not worth its price */
+#define LONG_ENOUGH 8			/* bytes of a shortest literal beyond which more do not make it rarer */
 #define MAX_NESTING 200
 
 /* What is known of a part of the pattern. */
@@ -43,7 +43,7 @@ static void read_alternatives(Reader *r, Part *part);
 static MdrSet
 make_set(Reader *r, uint32_t count)
 {
-	MdrSet		set = {count, count, UINT32_MAX, mdr_alloc_array(r->arena, count, sizeof(char *)),
+	MdrSet		set = {count, count, UINT32_MAX, false, mdr_alloc_array(r->arena, count, sizeof(char *)),
 	mdr_alloc_array(r->arena, count, sizeof(uint32_t))};
 
 	if (set.strings == NULL || set.lengths == NULL)
@@ -135,6 +135,7 @@ multiply(Reader *r, const MdrSet *a, const MdrSet *b, MdrSet *product)
 			if (a->lengths[i] + b->lengths[j] > MAX_LITERAL)
 				return false;
 	*product = make_set(r, (uint32_t) count);
+	product->left = a->left || (b->left && a->count == 1 && a->lengths[0] == 0);
 	for (uint32_t i = 0; i < a->count; i++)
 		for (uint32_t j = 0; j < b->count; j++)
 		{
@@ -172,6 +173,7 @@ add_strings(Reader *r, MdrSet *set, const MdrSet *more)
 		*set = (MdrSet) {.shortest = UINT32_MAX};
 		return;
 	}
+	set->left = more->left && (set->count == 0 || set->left);
 	set->count = needed;
 	for (uint32_t i = 0; i < more->count; i++)
 		put(set, needed - more->count + i, more->strings[i], more->lengths[i]);
@@ -283,7 +285,11 @@ read_escape(Reader *r, Part *part)
 	}
 	r->p++;
 	if (strchr("bBAzZ", c) != NULL)
+	{
+		/* Where \b is followed by a sign, a word ends; the sign is not inside a word, so "left" does no harm. */
 		be_string(r, part, "", 0);
+		part->strings.left = c == 'b';
+	}
 	else if (c == 's')
 		be_string(r, part, " ", 1); /* the fold leaves no other white space */
 	else if (c == 'x' && read_hexadecimal(r, &code_point) && code_point != 0)
@@ -635,8 +641,6 @@ mdr_filter_sets(MdrArena *arena, const char *pattern, MdrSet *sets, uint32_t *ns
 	if (reader.lost || *reader.p != '\0')
 		return MDR_OK;
 	require_part(&result, &whole);
-	if (result.nrequired > 1 && result.required[0].shortest >= LONG_ENOUGH)
-		result.nrequired = 1;
 	for (; *nsets < result.nrequired; ++*nsets)
 		sets[*nsets] = result.required[*nsets];
 	return MDR_OK;

@@ -1,6 +1,6 @@
 /*
  * match_image.c
- *		Says whether a compiled policy may be opened here: made by these libraries for this processor, and whole.
+ *		Says whether a compiled policy may be opened here: made by these versions, and whole.
  *
  * An image comes from a table, so what damages it is a disk or a careless hand; the checksum finds that.  Every offset, count
  * and index is checked none the less, so that nothing read from an image can lead outside of it.
@@ -11,7 +11,6 @@
 
 #include "match/match_image.h"
 
-#include <hs.h>
 #include <pcre2.h>
 #include <string.h>
 
@@ -44,20 +43,14 @@ _Static_assert(offsetof(MdrImageHeader, checksum) % 8 == 0, "the checksum skips 
 void
 mdr_image_versions(MdrImageHeader *header)
 {
-	hs_platform_info_t platform = {0};
 	char		pcre2[64] = "";
 
 	memcpy(header->magic, MDR_IMAGE_MAGIC, sizeof(header->magic));
 	header->format = MDR_IMAGE_FORMAT;
+	header->byte_order = MDR_BYTE_ORDER;
 	header->fold_version = mdr_text_fold_version();
-	strncpy(header->hs_version, hs_version(), sizeof(header->hs_version) - 1);
 	pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
 	strncpy(header->pcre2_version, pcre2, sizeof(header->pcre2_version) - 1);
-	if (hs_populate_platform(&platform) == HS_SUCCESS)
-	{
-		header->cpu_features = platform.cpu_features;
-		header->cpu_tune = platform.tune;
-	}
 }
 
 static const size_t record_sizes[MDR_NSECTIONS] = {
@@ -71,7 +64,10 @@ static const size_t record_sizes[MDR_NSECTIONS] = {
 	[MDR_USES] = sizeof(MdrImageUse),
 	[MDR_SETS] = sizeof(MdrImageSet),
 	[MDR_SET_PATTERNS] = sizeof(MdrImageChoice),
-	[MDR_DATABASE] = 1,
+	[MDR_RUNS] = sizeof(MdrImageRun),
+	[MDR_SHORTS] = sizeof(MdrImageRun),
+	[MDR_BITMAPS] = sizeof(uint64_t),
+	[MDR_HEADS] = sizeof(uint64_t),
 };
 
 /* Every record of a section, with its own index tests below. */
@@ -154,7 +150,9 @@ check_literals(const Checked *c)
 	uint64_t	nuses = count_of(c, MDR_USES);
 
 	for (uint64_t i = 0; i < count_of(c, MDR_LITERALS); i++, literal++)
-		if (literal->first_use > nuses || literal->nuses > nuses - literal->first_use || literal->length == 0)
+		if (literal->first_use > nuses || literal->nuses > nuses - literal->first_use || literal->length == 0
+			|| literal->text >= c->strings || literal->length >= c->strings - literal->text
+			|| (literal->parent != MDR_NO_LITERAL && literal->parent >= i))
 			return false;
 	for (uint64_t i = 0; i < nuses; i++, use++)
 		if (use->kind > MDR_USE_SET || !check_owner(c, use->kind, use->owner) || use->tail >= c->strings
@@ -200,6 +198,35 @@ check_sets(const Checked *c)
 	return true;
 }
 
+/* The tables by which literals are found: of the sizes told, with a free slot to end every search, leading to literals only. */
+static bool
+check_index(const Checked *c)
+{
+	const MdrIndexSizes *sizes = &c->header->sizes;
+	uint64_t	nliterals = count_of(c, MDR_LITERALS);
+
+	if (count_of(c, MDR_HEADS) != nliterals || sizes->bits < 6 || sizes->bits > 31 || count_of(c, MDR_BITMAPS) != mdr_bitmap_words(sizes))
+		return false;
+	for (int which = 0; which < 2; which++)
+	{
+		const MdrImageRun *run = section(c, which ? MDR_SHORTS : MDR_RUNS);
+		uint32_t	bits = which ? sizes->shorts : sizes->runs;
+		uint64_t	free_slots = 0;
+
+		if (bits < 1 || bits > 31 || count_of(c, which ? MDR_SHORTS : MDR_RUNS) != UINT64_C(1) << bits)
+			return false;
+		for (uint64_t i = 0; i < UINT64_C(1) << bits; i++)
+		{
+			free_slots += run[i].count == 0;
+			if (run[i].count > 0 && (run[i].first >= nliterals || run[i].count > nliterals - run[i].first))
+				return false;
+		}
+		if (free_slots == 0)
+			return false;
+	}
+	return true;
+}
+
 static bool
 check_header(const Checked *c)
 {
@@ -233,16 +260,15 @@ mdr_image_check(const char *image, size_t length, MdrError *error)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "not a compiled policy");
 	if (header.format != here.format || header.fold_version != here.fold_version)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled by another version of moderation");
-	if (memcmp(header.hs_version, here.hs_version, sizeof(here.hs_version)) != 0
-		|| memcmp(header.pcre2_version, here.pcre2_version, sizeof(here.pcre2_version)) != 0)
-		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled with other versions of its libraries");
-	if (header.cpu_features != here.cpu_features || header.cpu_tune != here.cpu_tune)
-		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled for another processor");
+	if (memcmp(header.pcre2_version, here.pcre2_version, sizeof(here.pcre2_version)) != 0)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled with another version of PCRE2");
+	if (header.byte_order != here.byte_order)
+		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled on a machine of another byte order");
 	if (header.length != length || header.checksum != mdr_image_checksum(image, length))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	c.strings = header.sections[MDR_STRINGS].count;
 	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c) || !check_literals(&c)
-		|| !check_sets(&c))
+		|| !check_sets(&c) || !check_index(&c))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	return MDR_OK;
 }

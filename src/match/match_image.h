@@ -3,15 +3,16 @@
  *		How a compiled policy lies in memory: one block, no pointers, every position an offset.  Private to the stage.
  *
  * A header, then sections, each 16-byte aligned.  Strings are offsets into MDR_STRINGS and end with a zero byte; offset 0 is
- * the empty string.  Vectorscan's serialised database comes last, since an engine needs it only while it is opened.
+ * the empty string.
  */
 #ifndef MDR_MATCH_IMAGE_H
 #define MDR_MATCH_IMAGE_H
 
-#include "match/match.h"
+#include "match/match_index.h"
 
 #define MDR_IMAGE_MAGIC "MDRIMAGE"
 #define MDR_IMAGE_FORMAT 1
+#define MDR_BYTE_ORDER 0x01020304u
 
 /* Views in which patterns are looked for, each with a spelling of its own: plain, leet, joined. */
 #define MDR_NSPELLINGS 3
@@ -28,7 +29,10 @@ typedef enum MdrSection
 	MDR_USES,
 	MDR_SETS,
 	MDR_SET_PATTERNS,
-	MDR_DATABASE,				/* Vectorscan's, serialised */
+	MDR_RUNS,
+	MDR_SHORTS,
+	MDR_BITMAPS,
+	MDR_HEADS,
 	MDR_NSECTIONS
 } MdrSection;
 
@@ -45,15 +49,14 @@ typedef struct MdrImageHeader
 	uint64_t	length;
 	uint32_t	format;
 	uint32_t	fold_version;
-	char		hs_version[48];
-	char		pcre2_version[48];
-	uint64_t	cpu_features;	/* what Vectorscan compiled for */
-	uint32_t	cpu_tune;
+	char		pcre2_version[48];	/* which accepted the patterns */
+	uint32_t	byte_order;		/* MDR_BYTE_ORDER as this machine writes it */
 	uint32_t	name;			/* string */
 	int64_t		max_bytes;
 	uint32_t	on_unknown;
 	uint32_t	views;
 	MdrLadder	ladder;
+	MdrIndexSizes sizes;
 	MdrSectionEntry sections[MDR_NSECTIONS];
 } MdrImageHeader;
 
@@ -112,18 +115,7 @@ typedef enum MdrUseKind
 #define MDR_RIGHT 2				/* a word must end at the right end */
 #define MDR_WHOLE 4				/* may not straddle words of a script without spaces */
 
-/*
- * Bytes to look for.  All views share one database, since most terms are the same in most of them; what a literal is for
- * whom in which view is said by its uses, uses[first_use .. first_use + nuses).
- */
-typedef struct MdrImageLiteral
-{
-	uint32_t	length;
-	uint32_t	first_use;
-	uint32_t	nuses;
-	uint8_t		kinds[MDR_NVIEWS];	/* bit (1 << MdrUseKind) */
-} MdrImageLiteral;
-
+/* A literal's use; in which views is a part of it, since most terms are the same literal in most views. */
 typedef struct MdrImageUse
 {
 	uint32_t	owner;

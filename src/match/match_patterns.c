@@ -120,10 +120,9 @@ typedef struct Keyed
 	const char *key;			/* the strings, sorted, each with a zero byte behind it */
 	size_t		length;
 	uint32_t	pattern;
-	uint32_t	view;
+	uint16_t	view;
+	bool		left;			/* MdrSet.left */
 } Keyed;
-
-_Static_assert(MDR_MAX_SETS == 2, "find_sets() compares neighbours only");
 
 typedef struct KeyedSets
 {
@@ -166,6 +165,7 @@ make_key(MdrArena *arena, const MdrSet *set, Keyed *keyed)
 			mdr_buffer_append(&key, set->strings[i], strlen(set->strings[i]) + 1);
 	keyed->key = key.bytes;
 	keyed->length = key.length;
+	keyed->left = set->left;
 	return !key.failed;
 }
 
@@ -188,6 +188,15 @@ set_aside(MdrCompiler *compiler, MdrView view, uint32_t index)
 	return MDR_OK;
 }
 
+static bool
+is_new(const Keyed *entries, uint32_t index)
+{
+	for (uint32_t i = 0; i < index; i++)
+		if (same_key(&entries[i], &entries[index]))
+			return false;
+	return true;
+}
+
 /* A pattern's sets in one view.  It waits for as many in each view, the plain view's number being the measure. */
 static MdrStatus
 find_sets(MdrCompiler *compiler, uint32_t index, MdrView view, KeyedSets *keyed)
@@ -207,7 +216,7 @@ find_sets(MdrCompiler *compiler, uint32_t index, MdrView view, KeyedSets *keyed)
 		entries[distinct].view = view;
 		if (!make_key(compiler->scratch, &sets[s], &entries[distinct]))
 			return mdr_compile_no_memory(compiler);
-		if (distinct == 0 || !same_key(&entries[distinct - 1], &entries[distinct]))
+		if (is_new(entries, distinct))
 			distinct++;
 	}
 	if (view == MDR_VIEW_PLAIN)
@@ -224,6 +233,7 @@ add_set(MdrCompiler *compiler, const Keyed *keyed, uint32_t count)
 {
 	MdrImageSet *set = &compiler->sets[compiler->nsets];
 	uint32_t	views = 0;
+	unsigned	flags = MDR_LEFT;
 
 	set->first = compiler->nset_patterns;
 	for (uint32_t i = 0; i < count; i++)
@@ -231,6 +241,8 @@ add_set(MdrCompiler *compiler, const Keyed *keyed, uint32_t count)
 		MdrImageChoice *choice = &compiler->set_patterns[compiler->nset_patterns - 1];
 
 		views |= 1u << keyed[i].view;
+		if (!keyed[i].left)
+			flags = 0;
 		if (i > 0 && keyed[i].pattern == keyed[i - 1].pattern)
 			choice->views |= 1u << keyed[i].view;
 		else
@@ -240,7 +252,7 @@ add_set(MdrCompiler *compiler, const Keyed *keyed, uint32_t count)
 	for (const char *literal = keyed->key; literal < keyed->key + keyed->length; literal += strlen(literal) + 1)
 	{
 		MdrStatus	status = mdr_compile_announcer(compiler, views, literal, (uint32_t) strlen(literal), compiler->nsets,
-												   *compiler->pattern_places[keyed->pattern]);
+												   flags, *compiler->pattern_places[keyed->pattern]);
 
 		if (status != MDR_OK)
 			return status;

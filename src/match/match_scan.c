@@ -1,12 +1,10 @@
 /*
  * match_scan.c
- *		Content -> findings: cuts it into windows, folds each, runs Vectorscan over each view of it.
+ *		Content -> findings: cuts it into windows, folds each, looks for the literals in each view of it.
  *
  * Content up to 64 KB is one window.  Longer content is cut into windows of 64 KB that overlap by 4 KB, at the start of a
  * character and, where there is one near, at white space.  A hit within 256 bytes of a cut is left to the window that sees
  * what is on both sides of it; what two windows see alike is reported once.
- *
- * Vectorscan's callback only records; when a bound is reached it stops the scan, and the content is unknown.
  *
  * Input: the content of the caller.  Output: findings in the caller's arena.  Locks: none.  Memory: a window's own comes from the
  * engine's scratch arena, reset for each window, so that the cost of long content is that of one window.  On error: a status;
@@ -16,27 +14,25 @@
 
 #include <string.h>
 
-/* What the callback may know: where to record, and why it stopped. */
-typedef struct Recorder
+/* A view being searched. */
+typedef struct Search
 {
 	MdrWindow  *window;
 	MdrHits    *hits;
 	MdrView		view;
-	MdrStatus	status;
-} Recorder;
+} Search;
 
 static MdrStatus
-grow_hits(Recorder *recorder)
+grow_hits(MdrWindow *window, MdrHits *hits)
 {
-	MdrHits    *hits = recorder->hits;
 	uint32_t	larger = hits->capacity ? hits->capacity * 4 : 256;
 	MdrHit	   *items;
 
 	if (hits->count == MDR_MAX_HITS)
-		return mdr_unknown(recorder->window, "a part of the content matches too many terms");
+		return mdr_unknown(window, "a part of the content matches too many terms");
 	if (larger > MDR_MAX_HITS)
 		larger = MDR_MAX_HITS;
-	items = mdr_grow(recorder->window->engine->scratch, hits->items, hits->capacity * sizeof(MdrHit), larger * sizeof(MdrHit));
+	items = mdr_grow(window->engine->scratch, hits->items, hits->capacity * sizeof(MdrHit), larger * sizeof(MdrHit));
 	if (items == NULL)
 		return MDR_NO_MEMORY;
 	hits->items = items;
@@ -45,27 +41,27 @@ grow_hits(Recorder *recorder)
 }
 
 /*
- * Records a hit, unless the literal means nothing in this view.  One that only announces patterns is recorded once: of it nothing more than its presence is asked, and
- * such literals are common words.
+ * Records a hit, unless the literal means nothing in this view.  One that only announces patterns is recorded once: of it
+ * nothing more than its presence is asked, and such literals are common words.
  */
-static int
-record(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static MdrStatus
+record(void *context, uint32_t literal, uint32_t end)
 {
-	Recorder   *recorder = context;
-	MdrEngine  *engine = recorder->window->engine;
-	MdrHits    *hits = recorder->hits;
-	uint32_t	kinds = engine->literals[id].kinds[recorder->view];
-
-	bool		first = engine->literal_seen[id] != engine->number;
+	Search	   *search = context;
+	MdrEngine  *engine = search->window->engine;
+	MdrHits    *hits = search->hits;
+	uint32_t	kinds = engine->literals[literal].kinds[search->view];
+	bool		first = engine->literal_seen[literal] != engine->number;
+	MdrStatus	status;
 
 	if (kinds == 0 || (kinds == 1u << MDR_USE_SET && !first))
-		return 0;
-	engine->literal_seen[id] = engine->number;
-	if (hits->count == hits->capacity && (recorder->status = grow_hits(recorder)) != MDR_OK)
-		return 1;
-	hits->items[hits->count++] = (MdrHit) {id, (uint32_t) to, first};
-	recorder->window->kinds |= kinds;
-	return 0;
+		return MDR_OK;
+	engine->literal_seen[literal] = engine->number;
+	if (hits->count == hits->capacity && (status = grow_hits(search->window, hits)) != MDR_OK)
+		return status;
+	hits->items[hits->count++] = (MdrHit) {literal, end, first};
+	search->window->kinds |= kinds;
+	return MDR_OK;
 }
 
 /* Begins a window: its views get new numbers.  When those run out, after four billion views, old marks would look new. */
@@ -88,23 +84,15 @@ scan_view(MdrWindow *window, MdrView view)
 {
 	MdrEngine  *engine = window->engine;
 	const MdrText *text = &window->text[view];
-	Recorder	recorder = {window, &window->hits[view], view, MDR_OK};
-	hs_error_t	result;
+	Search		search = {window, &window->hits[view], view};
+	MdrStatus	status;
 
 	engine->number++;
-	if (engine->database != NULL && text->length > 0)
-	{
-		result = hs_scan(engine->database, text->bytes, text->length, 0, engine->hs_scratch, record, &recorder);
-		if (result != HS_SUCCESS && (result != HS_SCAN_TERMINATED || recorder.status == MDR_OK))
-		{
-			window->scan->unknown = "Vectorscan could not scan";
-			return MDR_BROKEN;
-		}
-	}
-	return recorder.status == MDR_OK ? mdr_find_candidates(window, view) : recorder.status;
+	status = mdr_index_search(&engine->index, text->bytes, text->length, view != MDR_VIEW_JOINED, record, &search);
+	return status == MDR_OK ? mdr_find_candidates(window, view) : status;
 }
 
-/* Everything that Vectorscan has to say of the window, in every view that the text shows signs of. */
+/* Finds literals and candidates, in every view that the text shows signs of. */
 static MdrStatus
 scan_views(MdrWindow *window, const char *content)
 {

@@ -1,6 +1,6 @@
 /*
  * match_terms.c
- *		Terms, all_of words, context signs and allowed phrases -> literals to look for, and a database of them.
+ *		Terms, all_of words, context signs and allowed phrases -> literals to look for, each once.
  *
  * A term's {lists} are expanded (every combination), each result is folded as its view folds content, and equal results are
  * put together, so that a literal is looked for once however many rules and views want it.  A "*" at an end drops the word boundary
@@ -9,12 +9,12 @@
  *
  * Contexts excuse, so they are looked for in the plain view only: a disguised excuse is none.
  *
- * Input: the policy's tree.  Output: compiler->uses and the literal databases, in compiler->scratch.  Locks: none.  On error
+ * Input: the policy's tree.  Output: compiler->uses, and then literals and unique_uses, in
+ * compiler->scratch.  Locks: none.  On error
  * the MdrError says which term is refused and why.
  */
 #include "match/match_compile.h"
 
-#include <hs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -305,33 +305,9 @@ compare_uses(const void *left, const void *right)
 	return order != 0 ? order : (a->use.tail > b->use.tail) - (a->use.tail < b->use.tail);
 }
 
-static MdrStatus
-build_database(MdrCompiler *compiler, const char **literals, const size_t *lengths)
-{
-	uint32_t	count = compiler->nliterals;
-	unsigned   *flags = mdr_alloc_array(compiler->scratch, count, sizeof(unsigned));
-	unsigned   *ids = mdr_alloc_array(compiler->scratch, count, sizeof(unsigned));
-	hs_database_t *database = NULL;
-	hs_compile_error_t *problem = NULL;
-
-	if (flags == NULL || ids == NULL)
-		return mdr_compile_no_memory(compiler);
-	for (uint32_t i = 0; i < count; i++)
-		ids[i] = i;
-	if (hs_compile_lit_multi(literals, flags, ids, lengths, count, HS_MODE_BLOCK, NULL, &database, &problem) != HS_SUCCESS)
-	{
-		MdrStatus	status = mdr_fail(compiler->error, MDR_BROKEN, 0, 0, "Vectorscan refused the terms: %s",
-									  problem ? problem->message : "unknown error");
-
-		hs_free_compile_error(problem);
-		return status;
-	}
-	return mdr_compile_serialize(compiler, database, &compiler->database);
-}
-
 /* Puts equal literals together, each with its uses, and equal uses of several views. */
 static void
-unite(MdrCompiler *compiler, const char **bytes, size_t *lengths)
+unite(MdrCompiler *compiler)
 {
 	MdrTermUses *uses = &compiler->uses;
 
@@ -343,9 +319,8 @@ unite(MdrCompiler *compiler, const char **bytes, size_t *lengths)
 
 		if (i == 0 || item[-1].length != item->length || memcmp(item[-1].literal, item->literal, item->length) != 0)
 		{
-			bytes[compiler->nliterals] = item->literal;
-			lengths[compiler->nliterals] = item->length;
 			literal = &compiler->literals[compiler->nliterals++];
+			literal->text = mdr_compile_string(compiler, item->literal, item->length);
 			literal->length = item->length;
 			literal->first_use = compiler->nuses;
 		}
@@ -364,28 +339,25 @@ unite(MdrCompiler *compiler, const char **bytes, size_t *lengths)
 }
 
 MdrStatus
-mdr_compile_database(MdrCompiler *compiler)
+mdr_compile_literals(MdrCompiler *compiler)
 {
 	uint32_t	count = compiler->uses.count;
-	const char **bytes = mdr_alloc_array(compiler->scratch, count + 1, sizeof(char *));
-	size_t	   *lengths = mdr_alloc_array(compiler->scratch, count + 1, sizeof(size_t));
 
 	compiler->literals = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageLiteral));
 	compiler->unique_uses = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageUse));
-	if (bytes == NULL || lengths == NULL || compiler->literals == NULL || compiler->unique_uses == NULL)
+	if (compiler->literals == NULL || compiler->unique_uses == NULL)
 		return mdr_compile_no_memory(compiler);
-	if (count == 0)
-		return MDR_OK;
-	unite(compiler, bytes, lengths);
-	return build_database(compiler, bytes, lengths);
+	unite(compiler);
+	return compiler->strings.failed ? mdr_compile_no_memory(compiler) : mdr_lay_index(compiler);
 }
 
 MdrStatus
-mdr_compile_announcer(MdrCompiler *compiler, uint32_t views, const char *literal, uint32_t length, uint32_t set, MdrPlace place)
+mdr_compile_announcer(MdrCompiler *compiler, uint32_t views, const char *literal, uint32_t length, uint32_t set,
+					  unsigned flags, MdrPlace place)
 {
 	Owner		owner = {.kind = MDR_USE_SET, .owner = set};
 
-	return add_use(compiler, views, &owner, literal, length, 0, 0, place);
+	return add_use(compiler, views, &owner, literal, length, 0, flags, place);
 }
 
 MdrStatus
