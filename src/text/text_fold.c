@@ -396,9 +396,9 @@ fold_carefully(Fold *fold, const char *replacement, uint32_t replaced, uint32_t 
 		note(fold, fold->out - from, in, in_length);
 }
 
-/* Copies characters of three bytes that fold to themselves; whether there were any. */
-static inline bool
-fold_same_characters(Fold *fold)
+/* Copies characters of three bytes that fold to themselves. */
+static inline void
+copy_same(Fold *fold)
 {
 	const char *in = fold->in;
 	char	   *out = fold->out;
@@ -422,12 +422,54 @@ fold_same_characters(Fold *fold)
 		out += 3;
 		in += 3;
 	}
-	if (in == fold->in)
-		return false;
 	fold->in = in;
 	fold->out = out;
 	fold->nospace |= nospace & 1;
-	return true;
+}
+
+/* Folds characters of two bytes to themselves or to something shorter. */
+static inline void
+fold_two(Fold *fold)
+{
+	const char *in = fold->in;
+	char	   *out = fold->out;
+
+	while (fold->in_end - in >= 4)
+	{
+		uint8_t		bytes[4];
+		uint32_t	entry;
+		uint32_t	replacement;
+		uint32_t	length;
+
+		memcpy(bytes, in, 4);
+		if (bytes[0] < 0xC2 || bytes[0] >= 0xE0 || (bytes[1] & 0xC0) != 0x80)
+			break;
+		entry = entry_of((uint32_t) (bytes[0] & 0x1F) << 6 | (bytes[1] & 0x3F));
+		if (entry < MDR_CLASS_FIRST_CAREFUL)
+		{
+			memcpy(out, bytes, 4);
+			in += 2;
+			out += 2;
+			continue;
+		}
+		if (entry < MDR_CLASSES)
+			break;
+		replacement = fold_replacements[entry - MDR_CLASSES];
+		length = replacement >> 2 & 63;
+		if ((replacement & 3) != 0 || length > 2)
+			break;
+		memcpy(out, fold_pool + (replacement >> 8), 4);
+		if ((length != 2 || (signed char) *out >= 0) &&
+			!mdr_map_add(fold->arena, &fold->map, out - fold->start, in - fold->given, length, 2))
+		{
+			fold->failed = true;
+			break;
+		}
+		in += 2;
+		out += length;
+	}
+	fold->in = in;
+	fold->out = out;
 }
 
 /* Folds the next character, of any kind. */
@@ -587,18 +629,22 @@ mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text)
 	{
 		const char *before = fold.in;
 
-		if ((signed char) *fold.in < 0)
+		if ((signed char) *fold.in >= 0)
 		{
-			if (mdr_test_text_scalar || !fold_same_characters(&fold))
-				fold_character(&fold);
-			continue;
-		}
 #ifdef __SSE2__
-		if (!mdr_test_text_scalar)
-			fold_ascii_by_vector(&fold);
-		else
+			if (!mdr_test_text_scalar)
+				fold_ascii_by_vector(&fold);
+			else
 #endif
-			fold_ascii_by_byte(&fold);
+				fold_ascii_by_byte(&fold);
+		}
+		else if (!mdr_test_text_scalar)
+		{
+			if ((uint8_t) *fold.in < 0xE0)
+				fold_two(&fold);
+			else
+				copy_same(&fold);
+		}
 		if (fold.in == before)
 			fold_character(&fold);
 	}

@@ -29,21 +29,10 @@ new_entry(MdrArena *arena, MdrOffsetMap **map)
 }
 
 bool
-mdr_map_add(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t in, uint32_t out_length, uint32_t in_length)
+mdr_map_add_entry(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t in, uint32_t out_length, uint32_t in_length)
 {
-	MdrMapEntry *entry;
+	MdrMapEntry *entry = new_entry(arena, map);
 
-	if (*map != NULL && (*map)->n > 0)
-	{
-		entry = &(*map)->entries[(*map)->n - 1];
-		if (entry->out_length == out_length && entry->in_length == in_length &&
-			entry->out + entry->count * out_length == out && entry->in + entry->count * in_length == in)
-		{
-			entry->count++;
-			return true;
-		}
-	}
-	entry = new_entry(arena, map);
 	if (entry == NULL)
 		return false;
 	*entry = (MdrMapEntry) {out, in, 1, out_length, in_length};

@@ -64,8 +64,26 @@ struct MdrOffsetMap
 	const uint64_t *breaks;		/* joined view: bit per byte before which a space or wide gap was closed; else NULL */
 };
 
+extern bool mdr_map_add_entry(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t in, uint32_t out_length,
+							  uint32_t in_length);
+
 /* Adds a piece at the end of the map, making the map when *map is NULL.  False when out of memory. */
-extern bool mdr_map_add(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t in, uint32_t out_length, uint32_t in_length);
+static inline bool
+mdr_map_add(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t in, uint32_t out_length, uint32_t in_length)
+{
+	if (*map != NULL && (*map)->n > 0)
+	{
+		MdrMapEntry *last = &(*map)->entries[(*map)->n - 1];
+
+		if (last->out_length == out_length && last->in_length == in_length && last->out + last->count * out_length == out &&
+			last->in + last->count * in_length == in)
+		{
+			last->count++;
+			return true;
+		}
+	}
+	return mdr_map_add_entry(arena, map, out, in, out_length, in_length);
+}
 
 /* Makes all from the piece around out, up to out_end and in_end, a single piece.  False when out of memory. */
 extern bool mdr_map_merge(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t out_end, uint32_t in_end);

@@ -224,6 +224,12 @@ look_for_leet(Search *search, uint32_t position, Kind kind)
 		search->views |= 1 << MDR_VIEW_LEET;
 }
 
+static inline bool
+is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
 static MdrClass
 class_at(const Search *search, uint32_t position)
 {
@@ -250,6 +256,17 @@ look_for_leet_beside_wide(Search *search, uint32_t position)
 		look_for_leet(search, is_wide ? position - 1 : position, BESIDE_WIDE);
 }
 
+/* Whether no letter or digit stands before position, as far as can be told quickly. */
+static bool
+starts_word(const Search *search, uint32_t position)
+{
+	uint8_t		last = position == 0 ? ' ' : search->plain->bytes[position - 1];
+
+	if (last >= 0x80)
+		return class_at(search, before(search, position)) != MDR_CLASS_LETTER;
+	return !is_alnum(last);
+}
+
 static void
 look_for_run(Search *search, uint32_t position, Kind kind)
 {
@@ -269,7 +286,7 @@ look_for_run_before(Search *search, uint32_t position)
 {
 	for (uint32_t at = position < 5 ? 0 : position - 5; at < position && !has(search, MDR_VIEW_JOINED); at++)
 	{
-		if ((signed char) search->plain->bytes[at] >= 'a')
+		if ((signed char) search->plain->bytes[at] >= 'a' && !is_alnum(search->plain->bytes[at + 1]) && starts_word(search, at))
 			look_for_run(search, at, OF_ASCII);
 	}
 }
@@ -290,7 +307,7 @@ look_for_gap(Search *search, uint32_t position)
 		if (mdr_joined_han_gap(search->plain, position) > 0)
 			search->views |= 1 << MDR_VIEW_JOINED;
 	}
-	else if (class == MDR_CLASS_LETTER)
+	else if (class == MDR_CLASS_LETTER && starts_word(search, last))
 		look_for_run(search, last, BESIDE_WIDE);
 }
 
