@@ -396,9 +396,34 @@ fold_carefully(Fold *fold, const char *replacement, uint32_t replaced, uint32_t 
 		note(fold, fold->out - from, in, in_length);
 }
 
-/* Copies characters of three bytes that fold to themselves. */
+/*
+ * Folds a character to something that is not longer and needs no care, from the bytes at in to those at out; the replacement's
+ * length, or -1 when it is not of that kind.
+ */
+static inline int
+fold_simply(Fold *fold, uint32_t entry, const char *in, char *out, uint32_t in_length)
+{
+	uint32_t	replacement;
+	uint32_t	length;
+
+	if (entry < MDR_CLASSES)
+		return -1;
+	replacement = fold_replacements[entry - MDR_CLASSES];
+	length = replacement >> 2 & 63;
+	if ((replacement & MDR_FOLD_CAREFUL) || length > in_length)
+		return -1;
+	memcpy(out, fold_pool + (replacement >> 8), 4);
+	if (replacement & MDR_FOLD_NOSPACE)
+		fold->nospace = true;
+	if ((length != in_length || length_by_lead(*out) != in_length) &&
+		!mdr_map_add(fold->arena, &fold->map, out - fold->start, in - fold->given, length, in_length))
+		fold->failed = true;
+	return length;
+}
+
+/* Folds characters of three bytes, as long as they are simple. */
 static inline void
-copy_same(Fold *fold)
+fold_three(Fold *fold)
 {
 	const char *in = fold->in;
 	char	   *out = fold->out;
@@ -415,11 +440,23 @@ copy_same(Fold *fold)
 		three = bytes[0] | (uint32_t) bytes[1] << 8 | (uint32_t) bytes[2] << 16;
 		word = (three & 0x0F) << 6 | (three >> 8 & 0x3F);
 		bit = three >> 16 & 0x3F;
-		if ((three & 0xC0C0F0) != 0x8080E0 || !(fold_same[word][0] >> bit & 1))
+		if ((three & 0xC0C0F0) != 0x8080E0)
 			break;
-		nospace |= fold_same[word][1] >> bit;
-		memcpy(out, bytes, 4);
-		out += 3;
+		if (fold_same[word][0] >> bit & 1)
+		{
+			nospace |= fold_same[word][1] >> bit;
+			memcpy(out, bytes, 4);
+			out += 3;
+		}
+		else
+		{
+			uint32_t	c = word << 6 | bit;
+			int			length;
+
+			if (c < 0x800 || (c >= 0xD800 && c <= 0xDFFF) || (length = fold_simply(fold, entry_of(c), in, out, 3)) < 0)
+				break;
+			out += length;
+		}
 		in += 3;
 	}
 	fold->in = in;
@@ -427,7 +464,7 @@ copy_same(Fold *fold)
 	fold->nospace |= nospace & 1;
 }
 
-/* Folds characters of two bytes to themselves or to something shorter. */
+/* The same for two bytes. */
 static inline void
 fold_two(Fold *fold)
 {
@@ -438,8 +475,6 @@ fold_two(Fold *fold)
 	{
 		uint8_t		bytes[4];
 		uint32_t	entry;
-		uint32_t	replacement;
-		uint32_t	length;
 
 		memcpy(bytes, in, 4);
 		if (bytes[0] < 0xC2 || bytes[0] >= 0xE0 || (bytes[1] & 0xC0) != 0x80)
@@ -448,25 +483,17 @@ fold_two(Fold *fold)
 		if (entry < MDR_CLASS_FIRST_CAREFUL)
 		{
 			memcpy(out, bytes, 4);
-			in += 2;
 			out += 2;
-			continue;
 		}
-		if (entry < MDR_CLASSES)
-			break;
-		replacement = fold_replacements[entry - MDR_CLASSES];
-		length = replacement >> 2 & 63;
-		if ((replacement & 3) != 0 || length > 2)
-			break;
-		memcpy(out, fold_pool + (replacement >> 8), 4);
-		if ((length != 2 || (signed char) *out >= 0) &&
-			!mdr_map_add(fold->arena, &fold->map, out - fold->start, in - fold->given, length, 2))
+		else
 		{
-			fold->failed = true;
-			break;
+			int			length = fold_simply(fold, entry, in, out, 2);
+
+			if (length < 0)
+				break;
+			out += length;
 		}
 		in += 2;
-		out += length;
 	}
 	fold->in = in;
 	fold->out = out;
@@ -643,7 +670,7 @@ mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text)
 			if ((uint8_t) *fold.in < 0xE0)
 				fold_two(&fold);
 			else
-				copy_same(&fold);
+				fold_three(&fold);
 		}
 		if (fold.in == before)
 			fold_character(&fold);
