@@ -2,11 +2,12 @@
  * account.h
  *		Where an account stands, and the gate that keeps frozen and suspended accounts from writing.
  *
- * The gate's protocol (after ../docs/architecture.md, "The gate"): an inserting transaction T probes moderation.account by its primary
- * key with the latest snapshot, remembers the account, and at pre-commit takes RowExclusiveLock on moderation.freeze_gate and
- * probes again if a freeze was announced meanwhile; a transaction that freezes or suspends announces it (relcache invalidation of
- * moderation.account) and takes ShareRowExclusiveLock on freeze_gate at its own pre-commit.  No row is locked, a clean account
- * needs no row, and an idle transaction delays no freeze.
+ * The gate's protocol (after ../docs/architecture.md, "The gate"): an inserting transaction T probes
+ * moderation.account by its index with the latest snapshot, remembers the account, and at pre-commit takes
+ * RowExclusiveLock on moderation.freeze_gate and probes again if a freeze was announced meanwhile; a transaction that
+ * freezes or suspends announces it (relcache invalidation of moderation.account) and takes ShareRowExclusiveLock on
+ * freeze_gate at its own pre-commit.  No row is locked, a clean account needs no row, and an idle transaction delays
+ * no freeze.
  *
  * Include after postgres.h.
  */
@@ -31,12 +32,16 @@ extern void mdr_gate_pass(const char *account);
 /* Says that the account stored clean content: ends a row of refusals, if one is open (known from the gate's probe). */
 extern void mdr_gate_clean(const char *account);
 
-/* True unless frozen or suspended now, by the latest committed state.  Writes and remembers nothing; works on a standby. */
+/*
+ * True unless frozen or suspended now, by the latest committed state.  Writes and remembers nothing; works on a
+ * standby.
+ */
 extern bool mdr_may_write(const char *account);
 
 /*
- * What a refused content does to its account, by the policy's ladder.  Called by the recorder, in its transaction, with the
- * violation already inserted; the caller is the extension's owner and has SPI connected.  Locks the account's row.
+ * What a refused content does to its account, by the policy's ladder.  Called by the recorder, in its transaction,
+ * with the violation already inserted; the caller is the extension's owner and has SPI connected.  Locks the
+ * account's row.
  */
 extern void mdr_ladder_strike(const char *account, const MdrLadder *ladder, bool suspend, const char *category,
 							  const pg_uuid_t *violation_id, TimestampTz occurred_at);

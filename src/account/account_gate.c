@@ -2,17 +2,18 @@
  * account_gate.c
  *		Keeps frozen and suspended accounts from writing, at every isolation level, without holding anybody up.
  *
- * Account -> nothing, or MD002/MD003.  A writing transaction T probes each account with the latest snapshot when it writes, remembers
- * it (account_passed.c), and just before its commit takes RowExclusiveLock on moderation.freeze_gate; a freezing transaction F
- * announces its change as a relation cache invalidation of moderation.account and takes ShareRowExclusiveLock on freeze_gate
- * just before its own commit.  The two locks conflict, and a lock goes only after its transaction is visible and its
- * invalidations are sent.  So either T's commit is complete before F's, or T has the lock after F, has received the
- * invalidation, sees that the generation has moved since its probe, probes again, and fails.  The argument uses no
- * transaction's snapshot and no row of the account.
+ * Account -> nothing, or MD002/MD003.  A writing transaction T probes each account with the latest snapshot when it
+ * writes, remembers it (account_passed.c), and just before its commit takes RowExclusiveLock on
+ * moderation.freeze_gate; a freezing transaction F announces its change as a relation cache invalidation of
+ * moderation.account and takes ShareRowExclusiveLock on freeze_gate just before its own commit.  The two locks
+ * conflict, and a lock goes only after its transaction is visible and its invalidations are sent.  So either T's
+ * commit is complete before F's, or T has the lock after F, has received the invalidation, sees that the generation
+ * has moved since its probe, probes again, and fails.  The argument uses no transaction's snapshot and no row of the
+ * account.
  *
- * Locks: freeze_gate, at pre-commit, last; a transaction that both writes and freezes takes the stronger lock only.  A
- * transaction that is idle holds nothing.  What a prepared transaction has written could be committed long after a freeze, and
- * one that has frozen would hold the lock until then, so PREPARE TRANSACTION is refused to both.
+ * Locks: freeze_gate, at pre-commit, last; a transaction that both writes and freezes takes the stronger lock only.
+ * A transaction that is idle holds nothing.  What a prepared transaction has written could be committed long after a
+ * freeze, and one that has frozen would hold the lock until then, so PREPARE TRANSACTION is refused to both.
  *
  * Errors: raised; nothing here has to be undone but the list of them, which the (sub)transaction callbacks see to.
  */
@@ -42,7 +43,7 @@ PG_FUNCTION_INFO_V1(moderation_announce_status);
 /* Before this many remembered accounts, a second look at all of them is short enough to be taken under the lock. */
 #define FEW_ACCOUNTS 256
 
-/* Moves whenever moderation.account may have got a new restriction; what was probed at an earlier generation is stale. */
+/* Moves whenever some account may have been restricted; what was probed at an earlier generation is stale. */
 static uint64 generation = 1;
 static Oid	account_table = InvalidOid;
 
@@ -134,7 +135,7 @@ mdr_gate_pass(const char *account)
 	if (passed != NULL && passed->generation == generation)
 		return;
 
-	/* Read before the snapshot is taken: a restriction that the snapshot does not see yet will move the generation later. */
+	/* Read before the snapshot is taken: a restriction that the snapshot does not see moves the generation later. */
 	table = find_account_table();
 	seen = generation;
 	mdr_account_probe(table, account, length, &standing);
@@ -189,7 +190,8 @@ moderation_announce_status(PG_FUNCTION_ARGS)
 	bool		restricted_before = false;
 	bool		own_before = false;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		RelationGetRelid(trigger->tg_relation) != mdr_relation("account"))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -201,12 +203,14 @@ moderation_announce_status(PG_FUNCTION_ARGS)
 	{
 		HeapTuple	old = trigger->tg_trigtuple;
 		TimestampTz until;
+		MdrAccountState state;
 
 		new = trigger->tg_newtuple;
 		value = heap_getattr(old, MDR_ACCOUNT_ATT_UNTIL, descriptor, &null);
 		until = null ? DT_NOEND : DatumGetTimestampTz(value);
 		value = heap_getattr(old, MDR_ACCOUNT_ATT_STATE, descriptor, &null);
-		restricted_before = mdr_restricted(mdr_state_at(mdr_state_of_oid(DatumGetObjectId(value)), until, GetCurrentTimestamp()));
+		state = mdr_state_of_oid(DatumGetObjectId(value));
+		restricted_before = mdr_restricted(mdr_state_at(state, until, GetCurrentTimestamp()));
 		own_before = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(old->t_data));
 	}
 	value = heap_getattr(new, MDR_ACCOUNT_ATT_ACCOUNT, descriptor, &null);
@@ -262,7 +266,7 @@ probe_stale(void)
 	mdr_passed_renewed(seen);
 }
 
-/* Callback: a refusal that this transaction survived by a savepoint may have opened a row since the account was probed. */
+/* Callback: a refusal that this transaction survived by a savepoint may have opened a row since the last probe. */
 static void
 look_for_row(MdrPassed *passed)
 {
@@ -297,7 +301,7 @@ pre_commit(void)
 		return;
 	}
 
-	/* Many accounts are looked up before the lock is taken, so that only what changes in between is looked up under it. */
+	/* Many accounts are looked up before the lock is taken; under it, only what changed in between. */
 	AcceptInvalidationMessages();
 	if (mdr_passed_count() > FEW_ACCOUNTS)
 		probe_stale();

@@ -2,16 +2,16 @@
  * account_ladder.c
  *		What refused content does to its account: warned, frozen, suspended, by the policy's ladder.
  *
- * Runs in the recorder's transaction, as the owner, with SPI connected and the violation inserted.  account, ladder, violation -> a
- * changed row of moderation.account, and an account_event where the state has changed.  It never weakens: what a moderator or an
- * earlier strike has imposed stays at least as it is.
+ * Runs in the recorder's transaction, as the owner, with SPI connected and the violation inserted.  account, ladder,
+ * violation -> a changed row of moderation.account, and an account_event where the state has changed.  It never
+ * weakens: what a moderator or an earlier strike has imposed stays at least as it is.
  *
- * Two clocks: strikes are counted by the time that the content was refused at, which may be long ago when the recorder has been
- * held up, and sanctions begin now.  A strike from before the last reinstatement is forgotten; one from before the last freeze
- * is counted, but that freeze was its consequence.
+ * Two clocks: strikes are counted by the time that the content was refused at, which may be long ago when the
+ * recorder has been held up, and sanctions begin now.  A strike from before the last reinstatement is forgotten; one
+ * from before the last freeze is counted, but that freeze was its consequence.
  *
- * Locks: the account's row, then freeze_gate at pre-commit.  Memory: the caller's context.  Errors: raised to the recorder, which
- * repeats the event.
+ * Locks: the account's row, then freeze_gate at pre-commit.  Memory: the caller's context.  Errors: raised to the
+ * recorder, which repeats the event.
  */
 #include "postgres.h"
 
@@ -24,9 +24,10 @@
 
 #include "account/account_row.h"
 
-/* The most strikes in any stretch of $4 around the strike at hand, which all of $2 to $3 could share such a stretch with. */
+/* The most strikes within any stretch of $4; $2 and $3 lie that far before and after the strike at hand. */
 static MdrPlan count_plan = {
-	.sql = "SELECT max(w.n)::int4 FROM (SELECT count(*) OVER (ORDER BY v.occurred_at RANGE BETWEEN $4 PRECEDING AND CURRENT ROW) AS n"
+	.sql = "SELECT max(w.n)::int4 FROM"
+	" (SELECT count(*) OVER (ORDER BY v.occurred_at RANGE BETWEEN $4 PRECEDING AND CURRENT ROW) AS n"
 	" FROM moderation.violation AS v"
 	" WHERE v.account = $1 AND v.strike AND v.occurred_at > $2 AND v.occurred_at < $3) AS w",
 	.nargs = 4, .types = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID}

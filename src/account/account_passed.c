@@ -2,17 +2,18 @@
  * account_passed.c
  *		The accounts that this transaction has written as: a small hash table, and a temporary file once there are many.
  *
- * Account -> MdrPassed.  Bounded in memory: a transaction that loads the rows of a million accounts keeps at most PASSED_ENTRIES of
- * them (and PASSED_BYTES) at a time and writes the others to a temporary file, from which they are read only if the gate has to
- * look at them again.
+ * Account -> MdrPassed.  Bounded in memory: a transaction that loads the rows of a million accounts keeps at most
+ * PASSED_ENTRIES of them (and PASSED_BYTES) at a time and writes the others to a temporary file, from which they are
+ * read only if the gate has to look at them again.
  *
- * What a rolled back subtransaction has added is dropped.  For that, every change is logged with the nesting level it was made
- * at; levels never fall from older to newer entries of the log, so that the end of a subtransaction only touches its tail.  An
- * account that went to the file stays in it though its subtransaction rolls back: it is looked at once more than needed,
- * which can only refuse, and only if that account was frozen meanwhile.
+ * What a rolled back subtransaction has added is dropped.  For that, every change is logged with the nesting level it
+ * was made at; levels never fall from older to newer entries of the log, so that the end of a subtransaction only
+ * touches its tail.  An account that went to the file stays in it though its subtransaction rolls back: it is looked
+ * at once more than needed, which can only refuse, and only if that account was frozen meanwhile.
  *
- * Memory: a context of this file's own under TopMemoryContext, emptied at the end of each transaction; its first block is kept,
- * so that a transaction of one row allocates nothing from the system.  Locks: none.  Errors: out of memory or of disk, raised.
+ * Memory: a context of this file's own under TopMemoryContext, emptied at the end of each transaction; its first
+ * block is kept, so that a transaction of one row allocates nothing from the system.  Locks: none.  Errors: out of
+ * memory or of disk, raised.
  */
 #include "postgres.h"
 
@@ -268,7 +269,7 @@ mdr_passed_close(void)
 	file_generation = UINT64_MAX;
 }
 
-/* The file of a transaction that aborts is closed by its resource owner, and its memory goes with TopTransactionContext. */
+/* If the transaction aborts, its resource owner closes the file, whose memory goes with TopTransactionContext. */
 void
 mdr_passed_reset(void)
 {

@@ -25,7 +25,7 @@ extern MdrPassed *mdr_passed_find(const char *account, int length);
 extern MdrPassed *mdr_passed_add(const char *account, int length, uint64 generation);
 extern void mdr_passed_clean(MdrPassed *passed);
 extern uint64 mdr_passed_count(void);	/* remembered accounts; one may count twice once some were written to disk */
-extern uint64 mdr_passed_oldest(void);	/* no account was probed at an earlier generation; UINT64_MAX when there is none */
+extern uint64 mdr_passed_oldest(void);	/* no account was probed at an earlier generation; UINT64_MAX: none at all */
 extern void mdr_passed_renewed(uint64 generation);	/* all have been probed at this generation or later */
 
 /* only_reports: may leave out accounts that are not both clean and in a row of refusals. */

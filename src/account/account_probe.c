@@ -2,13 +2,14 @@
  * account_probe.c
  *		Where does an account stand right now?  One look into moderation.account by its index, without SPI.
  *
- * Account -> MdrStanding.  The look uses the latest snapshot, not the transaction's, so that it means the same at every isolation
- * level and in a parallel worker; it needs no privilege, writes nothing, and works on a standby.
+ * Account -> MdrStanding.  The look uses the latest snapshot, not the transaction's, so that it means the same at
+ * every isolation level and in a parallel worker; it needs no privilege, writes nothing, and works on a standby.
  *
- * The index is account_gate, in byte order (COLLATE "C"): the order of the default collation may change with the operating
- * system, and an index that has silently lost its order would let frozen accounts write.
+ * The index is account_gate, in byte order (COLLATE "C"): the order of the default collation may change with the
+ * operating system, and an index that has silently lost its order would let frozen accounts write.
  *
- * Locks: AccessShareLock on table and index, given back before returning.  Memory: in the caller's context.  Errors are raised.
+ * Locks: AccessShareLock on table and index, given back before returning.  Memory: in the caller's context.  Errors
+ * are raised.
  */
 #include "postgres.h"
 

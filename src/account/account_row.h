@@ -1,6 +1,7 @@
 /*
  * account_row.h
- *		What the files of this stage share: a row of moderation.account, read by the probe, written by ladder and moderators.
+ *		What the files of this stage share: a row of moderation.account, read by the probe, written by ladder and
+ *		moderators.
  *
  * Include after postgres.h.
  */
@@ -30,7 +31,7 @@ typedef struct MdrStanding
 	TransactionId writer;		/* who wrote that row */
 } MdrStanding;
 
-/* Reads the latest committed state (and this transaction's own), whatever snapshot the transaction has.  Takes no lock that lasts. */
+/* Reads the latest committed state (and this transaction's own), whatever the snapshot.  Takes no lock that lasts. */
 extern void mdr_account_probe(Oid table, const char *account, int length, MdrStanding *standing);
 
 static inline bool
@@ -76,8 +77,9 @@ typedef struct MdrAccountChange
 } MdrAccountChange;
 
 /*
- * By SPI, which is connected, as the owner.  Lock: false if there is no such row and none is to be created; strings of the row
- * belong to the current memory context.  Save writes the row back; log adds one account_event from change->from to row->state.
+ * By SPI, which is connected, as the owner.  Lock: false if there is no such row and none is to be created; strings
+ * of the row belong to the current memory context.  Save writes the row back; log adds one account_event from
+ * change->from to row->state.
  */
 extern bool mdr_account_lock(const char *account, bool create, MdrAccountRow *row);
 extern void mdr_account_save(const MdrAccountRow *row);

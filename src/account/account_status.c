@@ -2,12 +2,12 @@
  * account_status.c
  *		Reading and writing a row of moderation.account under its lock, and the moderators' functions on top of that.
  *
- * freeze, suspend, reinstate: account, reason -> a changed row and one account_event, in the caller's transaction.  They are C so
- * that the event can name the role that called (inside a SECURITY DEFINER function that would be the owner), and become the
- * owner only for the statements on our own tables.
+ * freeze, suspend, reinstate: account, reason -> a changed row and one account_event, in the caller's transaction.
+ * They are C so that the event can name the role that called (inside a SECURITY DEFINER function that would be the
+ * owner), and become the owner only for the statements on our own tables.
  *
- * Locks: the account's row, until the end of the transaction, and through mdr_gate_announce() freeze_gate at pre-commit.
- * Memory: the caller's context.  Errors: raised; the caller's transaction undoes everything.
+ * Locks: the account's row, until the end of the transaction, and through mdr_gate_announce() freeze_gate at
+ * pre-commit.  Memory: the caller's context.  Errors: raised; the caller's transaction undoes everything.
  */
 #include "postgres.h"
 
@@ -38,8 +38,8 @@ static MdrPlan create_plan = {
 	.nargs = 1, .types = {TEXTOID}
 };
 static MdrPlan save_plan = {
-	.sql = "UPDATE moderation.account SET state = $2::moderation.account_state, strikes = $3, streak = $4, reason = $5, since = $6,"
-	" until = $7, counts_from = $8, clean_from = $9 WHERE account = $1 COLLATE \"C\"",
+	.sql = "UPDATE moderation.account SET state = $2::moderation.account_state, strikes = $3, streak = $4, reason = $5,"
+	" since = $6, until = $7, counts_from = $8, clean_from = $9 WHERE account = $1 COLLATE \"C\"",
 	.nargs = 9,
 	.types = {TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
@@ -48,7 +48,8 @@ static MdrPlan log_plan = {
 	" (account, occurred_at, from_state, to_state, until, reason, actor, login, automatic, category, violation_id)"
 	" VALUES ($1, $2, $3::moderation.account_state, $4::moderation.account_state, $5, $6, $7, $8, $9, $10, $11)",
 	.nargs = 11,
-	.types = {TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID}
+	.types = {TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID,
+	TEXTOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID}
 };
 
 int
@@ -196,7 +197,7 @@ is_blank(const char *text)
 	return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-/* Checks what is given, becomes the owner, and locks the account's row.  False when there is none and none is to be made. */
+/* Checks what is given, becomes the owner, locks the account's row.  False: there is none and none is to be made. */
 static bool
 decide(FunctionCallInfo fcinfo, const char *name, bool create, Decision *decision)
 {
@@ -206,12 +207,13 @@ decide(FunctionCallInfo fcinfo, const char *name, bool create, Decision *decisio
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("account must not be null or blank"),
-				 errhint("Call moderation.%s with the value that stands in the account column of the guarded table.", name)));
+				 errhint("Call moderation.%s with the value in the account column of the guarded table.", name)));
 	if (strlen(decision->account) > MDR_ACCOUNT_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("account key is too long"),
-				 errdetail("It has %d bytes; at most %d can be recorded.", (int) strlen(decision->account), MDR_ACCOUNT_MAX)));
+				 errdetail("It has %d bytes; at most %d can be recorded.",
+						   (int) strlen(decision->account), MDR_ACCOUNT_MAX)));
 	decision->reason = given_text(fcinfo, 1);
 	if (decision->reason == NULL || is_blank(decision->reason))
 		ereport(ERROR,
