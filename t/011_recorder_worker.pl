@@ -47,6 +47,7 @@ my $count = acknowledged($flow);
 cmp_ok(scalar keys %killed, '>', 10, 'workers were terminated under flow');
 cmp_ok($count, '>', 100, 'and refusals went on');
 is(settled($node), $expected += $count, 'each refusal is one violation');
+is($node->safe_psql('postgres', 'SELECT timeouts FROM moderation.recorder_status()'), 0, 'nobody waited in vain');
 is($node->safe_psql('postgres', q{SELECT count(DISTINCT violation_id) FROM moderation.violation}), $expected, 'under its own id');
 is($node->safe_psql('postgres', q{SELECT strikes FROM moderation.account WHERE account = 'flow'}), $expected, 'and one strike');
 

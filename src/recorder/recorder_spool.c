@@ -4,8 +4,8 @@
  *
  * In: a unit's bytes.  Out: the same, after whatever happened in between.  The lock is flock() on the file itself, so that the
  * spool works when shared memory cannot be had: an appender locks, checks that the path still leads to the file it
- * locked, appends with one write(), flushes, and flushes the directory if the file was empty; a failed append is cut off again.  The worker
- * locks, renames to <oid>.draining, unlocks; then nobody else writes to it.  It removes the file after everything in it was
+ * locked, appends with one write(), flushes the folder if the file was empty, unlocks, and flushes the file; a failed append is
+ * cut off again.  The worker locks, renames to <oid>.draining, unlocks; then nobody else writes to it.  It removes the file after everything in it was
  * committed and flushed.  Killed at any step: before the rename the file is as it was; after it the next worker begins with the
  * .draining file, and what was committed already is a no-op, because the tables take each violation once.
  *
@@ -29,7 +29,8 @@
 #define SPOOL_FOLDER "moderation_spool"
 #define SPOOL_DRAINING ".draining"
 #define SPOOL_DAMAGED ".damaged"
-#define LOCK_TRIES 2000			/* at 1 ms */
+#define LOCK_WAIT_US 100
+#define LOCK_TRIES 20000		/* 2 s */
 #define READ_BYTES (64 * 1024)
 
 struct MdrSpool
@@ -87,7 +88,7 @@ open_locked(const char *path)
 				close(file);
 				return -1;
 			}
-			pg_usleep(1000);
+			pg_usleep(LOCK_WAIT_US);
 		}
 		if (fstat(file, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
 			return file;
@@ -141,12 +142,14 @@ append(const char *suffix, const char *bytes, uint64 length)
 		if (ftruncate(file, before.st_size) < 0)
 			complain("truncate file", path);
 	}
-	else if (pg_fsync(file) < 0)
-		complain("fsync file", path);
 	else
 		done = before.st_size > 0 || fsync_fname_ext(SPOOL_FOLDER, true, true, LOG) >= 0;
 
-	close(file);				/* releases the lock */
+	/* Several flush at once: what each has written is in the file, and the file in its folder, before the lock is given up. */
+	(void) flock(file, LOCK_UN);
+	if (done && pg_fsync(file) < 0)
+		done = complain("fsync file", path);
+	close(file);
 	return done;
 }
 
@@ -190,42 +193,49 @@ mdr_spool_size(int64 *files, int64 *bytes)
 	*files = size_of("", bytes) + size_of(SPOOL_DRAINING, bytes) + size_of(SPOOL_DAMAGED, bytes);
 }
 
+/* Renames the spool to what the worker drains; false when that failed or there is none. */
+static bool
+take_spool(const char *draining)
+{
+	char		path[MAXPGPATH];
+	struct stat status;
+	int			file;
+	bool		renamed;
+
+	spool_path(path, "");
+	if (stat(path, &status) < 0 || (file = open_locked(path)) < 0)
+		return false;
+	renamed = durable_rename(path, draining, LOG) == 0;
+	close(file);
+	return renamed;
+}
+
 MdrSpool *
 mdr_spool_open(void)
 {
-	MdrSpool   *spool = palloc0(sizeof(MdrSpool));
+	MdrSpool   *spool;
 	char		path[MAXPGPATH];
 	struct stat status;
 	int			file;
 
-	spool_path(spool->path, SPOOL_DRAINING);
-	spool_path(path, "");
-	if (stat(spool->path, &status) < 0)
+	spool_path(path, SPOOL_DRAINING);
+	if (stat(path, &status) < 0 && !take_spool(path))
+		return NULL;
+	file = BasicOpenFilePerm(path, O_RDONLY | PG_BINARY, S_IRUSR | S_IWUSR);
+	if (file < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\": %m", path)));
+	if (fstat(file, &status) < 0)
 	{
-		bool		renamed;
-
-		if (stat(path, &status) < 0)
-			return NULL;
-		file = open_locked(path);
-		if (file < 0)
-			return NULL;
-		renamed = durable_rename(path, spool->path, LOG) == 0;
 		close(file);
-		if (!renamed)
-			return NULL;
-	}
-	spool->file = BasicOpenFilePerm(spool->path, O_RDONLY | PG_BINARY, S_IRUSR | S_IWUSR);
-	if (spool->file < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\": %m", spool->path)));
-	if (fstat(spool->file, &status) < 0)
-	{
-		close(spool->file);
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not stat file \"%s\": %m", spool->path)));
+				 errmsg("could not stat file \"%s\": %m", path)));
 	}
+	spool = palloc0(sizeof(MdrSpool));
+	snprintf(spool->path, sizeof(spool->path), "%s", path);
+	spool->file = file;
 	spool->size = status.st_size;
 	return spool;
 }

@@ -10,7 +10,7 @@
  * done again without strikes, so that recording never waits for the ladder.  When a row fails for a reason that passes, the batch is
  * kept and tried again; when it fails for good, unit by unit, so that one bad unit spoils no other.
  *
- * Memory: one context for a batch, reset after it.  Errors: caught for each transaction; what escapes ends the worker, and the
+ * Memory: one context for a batch and one for what is read from the spool, reset after each.  Errors: caught for each transaction; what escapes ends the worker, and the
  * ring starts another.
  */
 #include "postgres.h"
@@ -41,6 +41,7 @@
 #define RETRY_MS 50				/* after an error that passes */
 #define GIVE_UP_MS 5000			/* after so long without resources a batch goes back to its senders */
 #define SPOOL_RETRY_MS 500
+#define SPOOL_BATCH_BYTES (1024 * 1024)
 #define STRIKE_RETRY_MS 100
 #define STRIKE_FAILED_MS 10000
 #define SPOOL_PATIENCE_MS 60000	/* so long the worker stays for a spool that it cannot drain */
@@ -69,6 +70,7 @@ typedef struct MdrAttempt
 
 static MdrRing *ring;
 static MemoryContext batch_context;
+static MemoryContext spool_context;
 static TimestampTz strikes_due = 0; /* when to count what is uncounted; 0 = never */
 static TimestampTz spool_due = 0;	/* likewise for the spool */
 
@@ -265,7 +267,8 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 			strikes_due = GetCurrentTimestamp();
 		return true;
 	}
-	if (mdr_error_passes(attempt.error->sqlerrcode))
+	/* Memory may be short because of one unit alone, which then must not keep the others. */
+	if (mdr_error_passes(attempt.error->sqlerrcode) && attempt.error->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
 	{
 		log_failure(attempt.error, "cannot record now");
 		return false;
@@ -274,7 +277,7 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 	{
 		for (int i = 0; i < count; i++)
 			if (!record_all(&taken[i], 1, recorded))
-				taken[i].outcome = MDR_LOST;
+				return false;
 		return true;
 	}
 
@@ -331,6 +334,7 @@ serve_ring(char *space)
 	}
 	MemoryContextReset(batch_context);
 	pgstat_report_activity(STATE_IDLE, NULL);
+	pgstat_report_stat(false);	/* autovacuum shall know of the rows, however long the flow lasts */
 	return true;
 }
 
@@ -349,31 +353,58 @@ put_aside(const MdrTaken *taken)
 	return mdr_spool_keep_damaged(taken->bytes, taken->length);
 }
 
-/* True when every unit is in the tables or put aside. */
-static bool
-drain(MdrSpool *spool, int64 *recorded)
+/* Reads up to a batch of units; sets *end when the spool has no more. */
+static int
+read_spool(MdrSpool *spool, MdrTaken *taken, bool *end)
 {
-	for (;;)
-	{
-		MdrTaken	taken = {0};
-		uint64		skipped;
-		bool		done;
+	uint64		bytes = 0;
+	int			count = 0;
 
-		MemoryContextSwitchTo(batch_context);
-		taken.segment = DSM_HANDLE_INVALID;
-		taken.bytes = mdr_spool_next(spool, &taken.length, &skipped);
+	while (count < MDR_BATCH && bytes < SPOOL_BATCH_BYTES)
+	{
+		uint64		skipped;
+
+		memset(&taken[count], 0, sizeof(MdrTaken));
+		taken[count].segment = DSM_HANDLE_INVALID;
+		taken[count].bytes = mdr_spool_next(spool, &taken[count].length, &skipped);
 		if (skipped > 0)
 			ereport(LOG_SERVER_ONLY,
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("moderation recorder: the spool has " UINT64_FORMAT " bytes that are no whole violation", skipped),
 					 errdetail("A server that stops while it writes leaves them; nobody was told that they are recorded.")));
-		if (taken.bytes == NULL)
-			return true;
-		done = record_all(&taken, 1, recorded) && (taken.outcome == MDR_RECORDED || put_aside(&taken));
-		MemoryContextReset(batch_context);
-		if (!done)
-			return false;
+		*end = taken[count].bytes == NULL;
+		if (*end)
+			break;
+		bytes += taken[count++].length;
 	}
+	return count;
+}
+
+/* True when every unit is in the tables or put aside.  Those who wait are served in between. */
+static bool
+drain(MdrSpool *spool, char *space, int64 *recorded)
+{
+	bool		end = false;
+
+	while (!end)
+	{
+		MdrTaken	taken[MDR_BATCH];
+		int			count;
+
+		MemoryContextSwitchTo(spool_context);
+		count = read_spool(spool, taken, &end);
+		MemoryContextSwitchTo(batch_context);
+		if (count > 0 && !record_all(taken, count, recorded))
+			return false;
+		for (int i = 0; i < count; i++)
+			if (taken[i].outcome != MDR_RECORDED && !put_aside(&taken[i]))
+				return false;
+		MemoryContextReset(batch_context);
+		MemoryContextReset(spool_context);
+		CHECK_FOR_INTERRUPTS();
+		(void) serve_ring(space);
+	}
+	return true;
 }
 
 static bool
@@ -387,9 +418,9 @@ installed(void)
 	return found;
 }
 
-/* What is in the spool.  True if there is nothing left to do there. */
+/* What is in the spool.  False if it must be tried again later. */
 static bool
-serve_spool(void)
+serve_spool(char *space)
 {
 	MdrSpool   *volatile spool = NULL;
 	volatile bool done = false;
@@ -402,7 +433,7 @@ serve_spool(void)
 	{
 		MemoryContextSwitchTo(TopMemoryContext);
 		spool = mdr_spool_open();
-		done = spool != NULL && drain(spool, &recorded);
+		done = spool == NULL ? !mdr_spool_pending() : drain(spool, space, &recorded);
 	}
 	PG_CATCH();
 	{
@@ -415,11 +446,10 @@ serve_spool(void)
 	if (spool != NULL)
 		mdr_spool_close(spool, done);
 	MemoryContextReset(batch_context);
+	MemoryContextReset(spool_context);
 	mdr_ring_acknowledge(ring, NULL, 0, recorded);
 	pgstat_report_activity(STATE_IDLE, NULL);
-
-	/* There may be a new file by now. */
-	return done && !mdr_spool_pending();
+	return done;
 }
 
 static TimestampTz
@@ -507,7 +537,7 @@ serve(void)
 		}
 		if (mdr_ring_fetch_spooled(ring) || is_due(spool_due))
 		{
-			if (serve_spool())
+			if (serve_spool(space))
 				spool_due = spool_failed = 0;
 			else
 			{
@@ -548,6 +578,7 @@ mdr_recorder_main(Datum argument)
 	override_settings();
 
 	batch_context = AllocSetContextCreate(TopMemoryContext, "moderation recorder batch", ALLOCSET_DEFAULT_SIZES);
+	spool_context = AllocSetContextCreate(TopMemoryContext, "moderation recorder spool", ALLOCSET_DEFAULT_SIZES);
 	ring = mdr_ring(false);
 	if (ring == NULL || !mdr_ring_claim(ring))
 		proc_exit(0);			/* another worker is there already */
