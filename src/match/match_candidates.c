@@ -1,7 +1,7 @@
 /*
  * match_candidates.c
- *		Literal hits -> what may come of them: patterns of whose sets each had a literal in the text, and those without sets; and
- *		rules that have a word of each group.
+ *		Literal hits -> what may come of them: patterns of whose sets each had a literal in the text, and those without sets; rules
+ *		that have a word of each group, and terms of several lists that have a word of each.
  *
  * It saves work: most words that patterns and groups wait for are common, and nearly all of them come alone.
  *
@@ -44,8 +44,8 @@ see_set(MdrWindow *window, MdrView view, uint32_t index)
 }
 
 /* A word of one of a rule's groups was seen, in whatever view. */
-static void
-see_member(MdrWindow *window, uint32_t rule, uint32_t group)
+void
+mdr_see_member(MdrWindow *window, uint32_t rule, uint32_t group)
 {
 	MdrEngine  *engine = window->engine;
 	MdrMark    *mark = &engine->rule_seen[rule];
@@ -57,12 +57,25 @@ see_member(MdrWindow *window, uint32_t rule, uint32_t group)
 		window->complete = true;
 }
 
+/* A part of a template was seen in this view; whether all were. */
+static bool
+see_part(MdrEngine *engine, uint32_t template, uint32_t part)
+{
+	MdrMark    *mark = &engine->template_seen[template];
+
+	if (mark->number != engine->number)
+		*mark = (MdrMark) {engine->number, 0};
+	mark->value |= 1u << part;
+	return mark->value == (1u << engine->templates[template].nparts) - 1;
+}
+
 MdrStatus
 mdr_find_candidates(MdrWindow *window, MdrView view)
 {
 	MdrEngine  *engine = window->engine;
 	const MdrHits *hits = &window->hits[view];
-	const uint32_t wanted = 1u << MDR_USE_SET | 1u << MDR_USE_MEMBER;
+	const uint32_t wanted = 1u << MDR_USE_SET | 1u << MDR_USE_MEMBER | 1u << MDR_USE_PART;
+	bool		parts = false;
 
 	if (engine->nalways == 0 && !(window->kinds & wanted))
 		return MDR_OK;
@@ -88,8 +101,10 @@ mdr_find_candidates(MdrWindow *window, MdrView view)
 			if (use->kind == MDR_USE_SET)
 				see_set(window, view, use->owner);
 			else if (use->kind == MDR_USE_MEMBER)
-				see_member(window, use->owner, use->group);
+				mdr_see_member(window, use->owner, use->group);
+			else if (use->kind == MDR_USE_PART)
+				parts = see_part(engine, use->owner, use->group) || parts;
 		}
 	}
-	return MDR_OK;
+	return parts ? mdr_join_parts(window, view) : MDR_OK;
 }

@@ -171,6 +171,7 @@ gather(const MdrCompiler *compiler, Piece *pieces)
 	pieces[MDR_USES] = (Piece) {compiler->unique_uses, sizeof(MdrImageUse), compiler->nuses};
 	pieces[MDR_SETS] = (Piece) {compiler->sets, sizeof(MdrImageSet), compiler->nsets};
 	pieces[MDR_SET_PATTERNS] = (Piece) {compiler->set_patterns, sizeof(MdrImageChoice), compiler->nset_patterns};
+	pieces[MDR_TEMPLATES] = (Piece) {compiler->templates, sizeof(MdrImageTemplate), compiler->ntemplates};
 	pieces[MDR_RUNS] = (Piece) {compiler->runs, sizeof(MdrImageRun), (size_t) 1 << compiler->sizes.runs};
 	pieces[MDR_SHORTS] = (Piece) {compiler->shorts, sizeof(MdrImageRun), (size_t) 1 << compiler->sizes.shorts};
 	pieces[MDR_HEADS] = (Piece) {compiler->heads, sizeof(uint64_t), compiler->nliterals};

@@ -65,6 +65,9 @@ typedef struct MdrCompiler
 	uint32_t	nsets;
 	MdrImageChoice *set_patterns;
 	uint32_t	nset_patterns;
+	MdrImageTemplate *templates;
+	uint32_t	ntemplates;
+	uint32_t	template_capacity;
 	MdrIndexSizes sizes;
 	MdrImageRun *runs;
 	MdrImageRun *shorts;

@@ -51,25 +51,6 @@ plain_position(const MdrText *plain, uint32_t given, bool end)
 	return low;
 }
 
-/* Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better. */
-static MdrStatus
-add_match(MdrWindow *window, MdrSpans *spans, MdrView view, uint32_t start, uint32_t end, uint32_t owner, uint32_t group)
-{
-	const MdrText *text = &window->text[view];
-	MdrSpan		span = {.owner = owner, .group = group, .view = view, .start = start, .end = end};
-
-	mdr_text_span(text, start, end, &span.given_start, &span.given_end);
-	if ((!window->first && span.given_start < MDR_MARGIN)
-		|| (!window->last && span.given_start >= window->length - MDR_MARGIN))
-		return MDR_OK;
-	if (view != MDR_VIEW_PLAIN)
-	{
-		span.start = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_start, false);
-		span.end = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_end, true);
-	}
-	return mdr_add_span(window, spans, span);
-}
-
 static MdrSpans *
 spans_of(MdrWindow *window, MdrUseKind kind)
 {
@@ -83,9 +64,29 @@ spans_of(MdrWindow *window, MdrUseKind kind)
 			return &window->signs;
 		case MDR_USE_ALLOW:
 		case MDR_USE_SET:
+		case MDR_USE_PART:
 			break;
 	}
 	return &window->allowed;
+}
+
+/* Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better. */
+MdrStatus
+mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, uint32_t owner, uint32_t group)
+{
+	const MdrText *text = &window->text[view];
+	MdrSpan		span = {.owner = owner, .group = group, .view = view, .start = start, .end = end};
+
+	mdr_text_span(text, start, end, &span.given_start, &span.given_end);
+	if ((!window->first && span.given_start < MDR_MARGIN)
+		|| (!window->last && span.given_start >= window->length - MDR_MARGIN))
+		return MDR_OK;
+	if (view != MDR_VIEW_PLAIN)
+	{
+		span.start = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_start, false);
+		span.end = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_end, true);
+	}
+	return mdr_add_span(window, spans_of(window, kind), span);
 }
 
 static uint32_t
@@ -143,7 +144,7 @@ use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32
 		*end = follow(text, place->end, window->engine->strings + use->tail);
 		if (*end == 0 || ((use->flags & MDR_RIGHT) && !mdr_text_boundary(text, *end)))
 			return false;
-		return mdr_text_changed(text, place->start, *end)
+		return (use->kind == MDR_USE_PART || mdr_text_changed(text, place->start, *end))
 			&& (!(use->flags & MDR_WHOLE) || mdr_text_whole_words(text, place->start, *end));
 	}
 	if ((use->flags & MDR_RIGHT) && !known(&place->right, mdr_text_boundary, text, place->end))
@@ -155,6 +156,14 @@ use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32
 	if ((use->flags & MDR_WHOLE) && place->whole < 0)
 		place->whole = mdr_text_whole_words(text, place->start, place->end);
 	return !(use->flags & MDR_WHOLE) || place->whole;
+}
+
+bool
+mdr_use_counts(const MdrWindow *window, MdrView view, const MdrHit *hit, const MdrImageUse *use, uint32_t *end)
+{
+	Place		place = {&window->text[view], hit->end - window->engine->literals[hit->literal].length, hit->end, true, -1, -1, true};
+
+	return use_counts(window, &place, use, end);
 }
 
 /* Whether a rule has a word of each of its groups somewhere in the window. */
@@ -186,13 +195,16 @@ confirm_in_view(MdrWindow *window, MdrView view, uint32_t kinds)
 			uint32_t	end;
 			MdrStatus	status;
 
+			/* Uses are in order of kind. */
+			if (kinds < 1u << use->kind)
+				break;
 			if (++steps % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
 				return MDR_INTERRUPTED;
 			if (!(kinds & (1u << use->kind)) || !(use->views & (1u << view))
 				|| (use->kind == MDR_USE_MEMBER && !is_complete(engine, use->owner))
 				|| !use_counts(window, &place, use, &end))
 				continue;
-			status = add_match(window, spans_of(window, use->kind), view, place.start, end, use->owner, use->group);
+			status = mdr_add_match(window, use->kind, view, place.start, end, use->owner, use->group);
 			if (status != MDR_OK)
 				return status;
 		}
@@ -286,7 +298,7 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 						to = (uint32_t) bounds[1];
 
 			if (to > from && mdr_text_changed(text, from, to) && (view != MDR_VIEW_JOINED || stands_apart(text, pattern, from, to)))
-				status = add_match(window, spans_of(window, pattern->kind), view, from, to, pattern->owner, 0);
+				status = mdr_add_match(window, pattern->kind, view, from, to, pattern->owner, 0);
 			start = to > start ? to : next_character(text, start);
 		}
 		if (mdr_interrupted(window))

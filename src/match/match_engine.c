@@ -40,6 +40,8 @@ point(MdrEngine *engine)
 	engine->uses = section(engine, MDR_USES);
 	engine->sets = section(engine, MDR_SETS);
 	engine->set_patterns = section(engine, MDR_SET_PATTERNS);
+	engine->templates = section(engine, MDR_TEMPLATES);
+	engine->ntemplates = count_of(engine, MDR_TEMPLATES);
 	engine->nalways = count_of(engine, MDR_ALWAYS);
 	engine->nliterals = count_of(engine, MDR_LITERALS);
 	engine->nsets = count_of(engine, MDR_SETS);
@@ -82,8 +84,9 @@ equip(MdrEngine *engine)
 	engine->set_seen = mdr_alloc_array(engine->arena, engine->nsets + 1, sizeof(uint32_t));
 	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(MdrMark));
 	engine->rule_seen = mdr_alloc_array(engine->arena, engine->nrules + 1, sizeof(MdrMark));
+	engine->template_seen = mdr_alloc_array(engine->arena, engine->ntemplates + 1, sizeof(MdrMark));
 	return engine->literal_seen != NULL && engine->set_seen != NULL && engine->pattern_seen != NULL
-		&& engine->rule_seen != NULL && mdr_pcre_open(&engine->pcre);
+		&& engine->rule_seen != NULL && engine->template_seen != NULL && mdr_pcre_open(&engine->pcre);
 }
 
 MdrStatus

@@ -40,6 +40,7 @@ struct MdrEngine
 	const MdrImageUse *uses;
 	const MdrImageSet *sets;
 	const MdrImageChoice *set_patterns;
+	const MdrImageTemplate *templates;
 	uint32_t	ncategories;
 	uint32_t	ncontexts;
 	uint32_t	nrules;
@@ -47,6 +48,7 @@ struct MdrEngine
 	uint32_t	nalways;
 	uint32_t	nliterals;
 	uint32_t	nsets;
+	uint32_t	ntemplates;
 	uint64_t	anywhere;		/* contexts with within 0, as bits */
 
 	/*
@@ -59,6 +61,7 @@ struct MdrEngine
 	uint32_t   *set_seen;		/* by set */
 	MdrMark    *pattern_seen;	/* by pattern: how many sets */
 	MdrMark    *rule_seen;		/* by rule: bits of its groups */
+	MdrMark    *template_seen;	/* by template: bits of its parts */
 
 	MdrIndex	index;
 	MdrPcre		pcre;
@@ -155,6 +158,16 @@ extern MdrStatus mdr_add_span(MdrWindow *window, MdrSpans *spans, MdrSpan span);
 
 /* match_candidates.c: literal hits of a view -> patterns that may match, groups of rules that have a word */
 extern MdrStatus mdr_find_candidates(MdrWindow *window, MdrView view);
+
+extern void mdr_see_member(MdrWindow *window, uint32_t rule, uint32_t group);
+
+/* match_parts.c: parts of a view -> spans of the terms that they make */
+extern MdrStatus mdr_join_parts(MdrWindow *window, MdrView view);
+
+/* match_confirm.c: whether a use of a hit counts, and where it ends; a confirmed match of a view -> a span of its kind */
+extern bool mdr_use_counts(const MdrWindow *window, MdrView view, const MdrHit *hit, const MdrImageUse *use, uint32_t *end);
+extern MdrStatus mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, uint32_t owner,
+							   uint32_t group);
 
 /* match_confirm.c: literal hits -> spans of the kinds given as bits; candidates of a kind -> spans.  In all views. */
 extern MdrStatus mdr_confirm_literals(MdrWindow *window, uint32_t kinds);

@@ -64,6 +64,7 @@ static const size_t record_sizes[MDR_NSECTIONS] = {
 	[MDR_USES] = sizeof(MdrImageUse),
 	[MDR_SETS] = sizeof(MdrImageSet),
 	[MDR_SET_PATTERNS] = sizeof(MdrImageChoice),
+	[MDR_TEMPLATES] = sizeof(MdrImageTemplate),
 	[MDR_RUNS] = sizeof(MdrImageRun),
 	[MDR_SHORTS] = sizeof(MdrImageRun),
 	[MDR_BITMAPS] = sizeof(uint64_t),
@@ -138,7 +139,23 @@ check_owner(const Checked *c, uint32_t kind, uint32_t owner)
 		return owner < count_of(c, MDR_CONTEXTS);
 	if (kind == MDR_USE_SET)
 		return owner < count_of(c, MDR_SETS);
+	if (kind == MDR_USE_PART)
+		return owner < count_of(c, MDR_TEMPLATES);
 	return owner < count_of(c, MDR_RULES) || (kind == MDR_USE_ALLOW && owner == MDR_EVERYONE);
+}
+
+static bool
+check_templates(const Checked *c)
+{
+	const MdrImageTemplate *template = section(c, MDR_TEMPLATES);
+	const MdrImageRule *rules = section(c, MDR_RULES);
+
+	for (uint64_t i = 0; i < count_of(c, MDR_TEMPLATES); i++, template++)
+		if (template->owner >= count_of(c, MDR_RULES) || template->nparts < 2 || template->nparts > MDR_MAX_PARTS
+			|| (template->kind != MDR_USE_TERM && template->kind != MDR_USE_MEMBER)
+			|| (template->kind == MDR_USE_MEMBER && template->group >= rules[template->owner].ngroups))
+			return false;
+	return true;
 }
 
 static bool
@@ -147,6 +164,7 @@ check_literals(const Checked *c)
 	const MdrImageLiteral *literal = section(c, MDR_LITERALS);
 	const MdrImageUse *use = section(c, MDR_USES);
 	const MdrImageRule *rules = section(c, MDR_RULES);
+	const MdrImageTemplate *templates = section(c, MDR_TEMPLATES);
 	uint64_t	nuses = count_of(c, MDR_USES);
 
 	for (uint64_t i = 0; i < count_of(c, MDR_LITERALS); i++, literal++)
@@ -155,8 +173,9 @@ check_literals(const Checked *c)
 			|| (literal->parent != MDR_NO_LITERAL && literal->parent >= i))
 			return false;
 	for (uint64_t i = 0; i < nuses; i++, use++)
-		if (use->kind > MDR_USE_SET || !check_owner(c, use->kind, use->owner) || use->tail >= c->strings
-			|| (use->kind == MDR_USE_MEMBER && use->group >= rules[use->owner].ngroups))
+		if (use->kind > MDR_USE_PART || !check_owner(c, use->kind, use->owner) || use->tail >= c->strings
+			|| (use->kind == MDR_USE_MEMBER && use->group >= rules[use->owner].ngroups)
+			|| (use->kind == MDR_USE_PART && use->group >= templates[use->owner].nparts))
 			return false;
 	return true;
 }
@@ -267,8 +286,8 @@ mdr_image_check(const char *image, size_t length, MdrError *error)
 	if (header.length != length || header.checksum != mdr_image_checksum(image, length))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	c.strings = header.sections[MDR_STRINGS].count;
-	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c) || !check_literals(&c)
-		|| !check_sets(&c) || !check_index(&c))
+	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c) || !check_templates(&c)
+		|| !check_literals(&c) || !check_sets(&c) || !check_index(&c))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	return MDR_OK;
 }

@@ -29,6 +29,7 @@ typedef enum MdrSection
 	MDR_USES,
 	MDR_SETS,
 	MDR_SET_PATTERNS,
+	MDR_TEMPLATES,
 	MDR_RUNS,
 	MDR_SHORTS,
 	MDR_BITMAPS,
@@ -106,7 +107,8 @@ typedef enum MdrUseKind
 	MDR_USE_MEMBER,				/* a word of group `group` of rule `owner`'s all_of */
 	MDR_USE_CONTEXT,			/* a sign of context `owner` */
 	MDR_USE_ALLOW,				/* a phrase harmless to rule `owner`, or to all when that is MDR_EVERYONE */
-	MDR_USE_SET					/* one of set `owner`: announces the patterns that need one of the set */
+	MDR_USE_SET,				/* one of set `owner`: announces the patterns that need one of the set */
+	MDR_USE_PART				/* part `group` of template `owner` */
 } MdrUseKind;
 
 #define MDR_EVERYONE UINT32_MAX
@@ -114,6 +116,7 @@ typedef enum MdrUseKind
 #define MDR_LEFT 1				/* a word must begin at the left end */
 #define MDR_RIGHT 2				/* a word must end at the right end */
 #define MDR_WHOLE 4				/* may not straddle words of a script without spaces */
+#define MDR_AFTER_SIGN 8		/* what it follows is no letter or digit; a word need not begin here in every view */
 
 /* A literal's use; in which views is a part of it, since most terms are the same literal in most views. */
 typedef struct MdrImageUse
@@ -138,6 +141,21 @@ typedef struct MdrImagePattern
 	uint32_t	flags;			/* MDR_LEFT, MDR_RIGHT: it begins or ends with \b, which the joined view's spelling has not */
 	uint32_t	text[MDR_NSPELLINGS];	/* strings, PCRE2, by view */
 } MdrImagePattern;
+
+/*
+ * A term of several lists, "ask {how} to {verb} {whom}", is not every combination but parts that must follow one another
+ * without a gap: "ask {how} to ", "{verb} ", "{whom}".
+ */
+typedef struct MdrImageTemplate
+{
+	uint32_t	owner;			/* rule */
+	uint32_t	kind;			/* MDR_USE_TERM or MDR_USE_MEMBER */
+	uint32_t	group;
+	uint32_t	nparts;
+	uint32_t	flags;			/* MDR_WHOLE */
+} MdrImageTemplate;
+
+#define MDR_MAX_PARTS 8
 
 /* A pattern, and the views in which it is meant. */
 typedef struct MdrImageChoice

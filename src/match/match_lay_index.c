@@ -50,7 +50,7 @@ stands_inside(const MdrCompiler *compiler, const MdrImageLiteral *literal)
 	{
 		const MdrImageUse *use = &compiler->unique_uses[u];
 
-		if (!(use->flags & MDR_LEFT) && (use->views & ~(1u << MDR_VIEW_JOINED)))
+		if (!(use->flags & (MDR_LEFT | MDR_AFTER_SIGN)) && (use->views & ~(1u << MDR_VIEW_JOINED)))
 			return true;
 	}
 	return false;

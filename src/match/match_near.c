@@ -99,7 +99,26 @@ is_allowed(const Sorted *allowed, const MdrSpan *span)
 								  || covered_by(allowed, MDR_EVERYONE, span->start, span->end));
 }
 
-/* Characters of the plain view before a position. */
+/* How many characters begin within so many bytes: those that are not 10xxxxxx. */
+static uint32_t
+characters_in(const char *bytes, uint32_t length)
+{
+	uint32_t	characters = length;
+	uint32_t	i = 0;
+
+	for (; length - i >= 8; i += 8)
+	{
+		uint64_t	word;
+
+		memcpy(&word, bytes + i, 8);
+		characters -= (uint32_t) __builtin_popcountll(word >> 7 & ~word >> 6 & UINT64_C(0x0101010101010101));
+	}
+	for (; i < length; i++)
+		characters -= ((unsigned char) bytes[i] & 0xC0) == 0x80;
+	return characters;
+}
+
+/* Characters of the plain view before each block of it. */
 static MdrStatus
 count_characters(MdrWindow *window)
 {
@@ -109,13 +128,13 @@ count_characters(MdrWindow *window)
 
 	if (blocks == NULL)
 		return MDR_NO_MEMORY;
-	for (uint32_t i = 0; i <= plain->length; i++)
+	for (uint32_t i = 0; i < plain->length; i += 64)
 	{
-		if (i % 64 == 0)
-			blocks[i / 64] = characters;
-		if (i < plain->length)
-			characters += ((unsigned char) plain->bytes[i] & 0xC0) != 0x80;
+		blocks[i / 64] = characters;
+		characters += characters_in(plain->bytes + i, plain->length - i < 64 ? plain->length - i : 64);
 	}
+	if (plain->length % 64 == 0)
+		blocks[plain->length / 64] = characters;
 	window->characters = blocks;
 	return MDR_OK;
 }
@@ -124,11 +143,7 @@ static uint32_t
 character(const MdrWindow *window, uint32_t position)
 {
 	const MdrText *plain = &window->text[MDR_VIEW_PLAIN];
-	uint32_t	characters = window->characters[position / 64];
-
-	for (uint32_t i = position & ~63u; i < position; i++)
-		characters += ((unsigned char) plain->bytes[i] & 0xC0) != 0x80;
-	return characters;
+	return window->characters[position / 64] + characters_in(plain->bytes + (position & ~63u), position & 63);
 }
 
 /* Words of one rule's groups, chosen so that they do not overlap: a finding of all_of. */

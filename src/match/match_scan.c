@@ -75,6 +75,7 @@ forget_seen(MdrEngine *engine)
 	memset(engine->set_seen, 0, engine->nsets * sizeof(uint32_t));
 	memset(engine->pattern_seen, 0, engine->npatterns * sizeof(MdrMark));
 	memset(engine->rule_seen, 0, engine->nrules * sizeof(MdrMark));
+	memset(engine->template_seen, 0, engine->ntemplates * sizeof(MdrMark));
 	engine->number = 0;
 	engine->window_number = 1;
 }

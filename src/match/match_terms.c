@@ -2,8 +2,9 @@
  * match_terms.c
  *		Terms, all_of words, context signs and allowed phrases -> literals to look for, each once.
  *
- * A term's {lists} are expanded (every combination), each result is folded as its view folds content, and equal results are
- * put together, so that a literal is looked for once however many rules and views want it.  A "*" at an end drops the word boundary
+ * A term's {list} is expanded, each result is folded as its view folds content, and equal results are put together, so that a
+ * literal is looked for once however many rules and views want it.  Of several lists in one term, every combination is made
+ * only where these are few; else each list's words are looked for as parts, which match_parts.c puts together.  A "*" at an end drops the word boundary
  * there.  A "*" that a list brings into the middle of a term becomes a gap: the literal up to it is looked for, and what
  * must follow after the rest of the word is kept beside the use as its tail.
  *
@@ -18,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_REFERENCES 8
+#define MAX_REFERENCES MDR_MAX_PARTS
+#define FEWEST_FOR_PARTS 32		/* combinations */
 #define MAX_EXPANDED 2000		/* bytes of a term with its lists' words */
 
 /* Whose terms are being compiled. */
@@ -64,10 +66,8 @@ cut_template(MdrCompiler *compiler, const char *term, MdrPlace place, const Owne
 		template->lists[n] = mdr_policy_list(compiler->policy, term + start + 1, end - start - 2);
 		if (template->lists[n] == NULL)
 			return mdr_compile_refuse(compiler, place, owner->rule, "unknown list");
-		template->combinations *= template->lists[n]->terms.count;
-		if (template->combinations > MDR_MAX_TERMS)
-			return mdr_compile_refuse(compiler, place, owner->rule, "the lists of this term come to more than %d terms",
-									  MDR_MAX_TERMS);
+		if (template->combinations <= MDR_MAX_TERMS)	/* beyond it does not matter how many */
+			template->combinations *= template->lists[n]->terms.count;
 		template->nlists++;
 		from = end;
 	}
@@ -102,9 +102,12 @@ add_use(MdrCompiler *compiler, uint32_t views, const Owner *owner, const char *l
 	return MDR_OK;
 }
 
-/* Folds a part of a term for a view; a part's outer space is kept whatever the fold does with it, save in the joined view. */
+/*
+ * Folds a piece of a term for a view.  Spaces at a piece's ends are kept whatever the fold does with them, save at the ends of the
+ * term and in the joined view.
+ */
 static bool
-fold_part(MdrCompiler *compiler, MdrView view, const char *part, size_t length, bool first, bool last, MdrBuffer *out)
+fold_piece(MdrCompiler *compiler, MdrView view, const char *part, size_t length, bool first, bool last, MdrBuffer *out)
 {
 	char	   *folded;
 	uint32_t	folded_length;
@@ -126,10 +129,19 @@ fold_part(MdrCompiler *compiler, MdrView view, const char *part, size_t length, 
 	return !out->failed;
 }
 
-/* A term in one view: the part before the first gap becomes the literal, the rest the tail. */
+/* A term, or a part of one, whose ends it has or has not. */
+typedef struct Piece
+{
+	const char *bytes;			/* with MDR_GAP for a "*" inside */
+	size_t		length;
+	bool		first;
+	bool		last;
+	unsigned	flags;
+} Piece;
+
+/* A piece in one view: what stands before the first gap becomes the literal, the rest the tail. */
 static MdrStatus
-add_in_view(MdrCompiler *compiler, const Owner *owner, MdrView view, const char *term, size_t length, unsigned flags,
-			MdrPlace place)
+add_in_view(MdrCompiler *compiler, const Owner *owner, MdrView view, const Piece *piece, MdrPlace place)
 {
 	MdrBuffer	literal = {compiler->scratch};
 	MdrBuffer	tail = {compiler->scratch};
@@ -138,12 +150,13 @@ add_in_view(MdrCompiler *compiler, const Owner *owner, MdrView view, const char 
 
 	for (bool first = true;; first = false)
 	{
-		const char *gap = memchr(term + from, MDR_GAP, length - from);
-		size_t		end = gap ? gap - term : length;
+		const char *gap = memchr(piece->bytes + from, MDR_GAP, piece->length - from);
+		size_t		end = gap ? gap - piece->bytes : piece->length;
 
 		if (!first)
 			mdr_buffer_byte(&tail, MDR_GAP);
-		if (!fold_part(compiler, view, term + from, end - from, first, gap == NULL, first ? &literal : &tail) || tail.failed)
+		if (!fold_piece(compiler, view, piece->bytes + from, end - from, first && piece->first, gap == NULL && piece->last,
+						first ? &literal : &tail) || tail.failed)
 			return mdr_compile_no_memory(compiler);
 		if (gap == NULL)
 			break;
@@ -159,19 +172,13 @@ add_in_view(MdrCompiler *compiler, const Owner *owner, MdrView view, const char 
 		tail_string = mdr_compile_string(compiler, tail.bytes, tail.length);
 	if (tail_string == UINT32_MAX)
 		return mdr_compile_no_memory(compiler);
-	return add_use(compiler, 1u << view, owner, literal.bytes, (uint32_t) literal.length, tail_string, flags, place);
+	return add_use(compiler, 1u << view, owner, literal.bytes, (uint32_t) literal.length, tail_string, piece->flags, place);
 }
 
-/* One expanded term, with MDR_GAP for a "*" in its middle, in every view that its owner looks through. */
+/* One piece in every view that its owner looks through. */
 static MdrStatus
-add_term(MdrCompiler *compiler, const Owner *owner, const char *term, size_t length, unsigned flags, MdrPlace place)
+add_piece(MdrCompiler *compiler, const Owner *owner, const Piece *piece, MdrPlace place)
 {
-	MdrText		text;
-
-	if (mdr_text_fold(compiler->scratch, term, length, &text) != MDR_OK)
-		return mdr_compile_no_memory(compiler);
-	if (text.has_han && (flags & (MDR_LEFT | MDR_RIGHT)) == (MDR_LEFT | MDR_RIGHT))
-		flags |= MDR_WHOLE;
 	if (++*owner->count > MDR_MAX_TERMS)
 		return mdr_compile_refuse(compiler, place, owner->rule, "rule comes to more than %d terms", MDR_MAX_TERMS);
 	for (int view = 0; view < MDR_NVIEWS; view++)
@@ -179,21 +186,50 @@ add_term(MdrCompiler *compiler, const Owner *owner, const char *term, size_t len
 		MdrStatus	status = MDR_OK;
 
 		if (owner->views & (1u << view))
-			status = add_in_view(compiler, owner, view, term, length, flags, place);
+			status = add_in_view(compiler, owner, view, piece, place);
 		if (status != MDR_OK)
 			return status;
 	}
 	return MDR_OK;
 }
 
-/* Puts a template and its lists' words together, stars of the words becoming gaps. */
+/* Whether a text has characters of a script without spaces between words. */
+static MdrStatus
+has_han(MdrCompiler *compiler, const char *bytes, size_t length, bool *han)
+{
+	MdrText		text;
+
+	if (mdr_text_fold(compiler->scratch, bytes, length, &text) != MDR_OK)
+		return mdr_compile_no_memory(compiler);
+	*han = text.has_han;
+	return MDR_OK;
+}
+
+/* Stars at the piece's ends become flags, those inside gaps.  bytes are changed. */
+static Piece
+take_stars(char *bytes, size_t length, bool first, bool last)
+{
+	Piece		piece = {bytes, length, first, last, (first ? MDR_LEFT : 0) | (last ? MDR_RIGHT : 0)};
+
+	for (; last && piece.length > 0 && piece.bytes[piece.length - 1] == '*'; piece.length--)
+		piece.flags &= ~(unsigned) MDR_RIGHT;
+	for (; first && piece.length > 0 && *piece.bytes == '*'; piece.bytes++, piece.length--)
+		piece.flags &= ~(unsigned) MDR_LEFT;
+	for (char *p = bytes; p < bytes + length; p++)
+		if (*p == '*')
+			*p = MDR_GAP;
+	return piece;
+}
+
+/* One combination of a template's lists: the whole term. */
 static MdrStatus
 expand(MdrCompiler *compiler, const Owner *owner, const Template *template, const uint32_t *chosen)
 {
-	char		term[MAX_EXPANDED + 4];
+	char		term[MAX_EXPANDED + 1];
 	size_t		length = 0;
-	unsigned	flags = MDR_LEFT | MDR_RIGHT;
-	size_t		from = 0;
+	bool		han = false;
+	Piece		piece;
+	MdrStatus	status;
 
 	for (uint32_t p = 0; p <= template->nlists; p++)
 	{
@@ -207,20 +243,110 @@ expand(MdrCompiler *compiler, const Owner *owner, const Template *template, cons
 		memcpy(term + length, word, word_length);
 		length += word_length;
 	}
-	while (length > 0 && term[length - 1] == '*')
+	piece = take_stars(term, length, true, true);
+	status = has_han(compiler, piece.bytes, piece.length, &han);
+	if (status != MDR_OK)
+		return status;
+	if (han && (piece.flags & MDR_LEFT) && (piece.flags & MDR_RIGHT))
+		piece.flags |= MDR_WHOLE;
+	return add_piece(compiler, owner, &piece, template->place);
+}
+
+static bool
+begins_with_star(const MdrWordList *list)
+{
+	for (uint32_t i = 0; i < list->terms.count; i++)
+		if (list->terms.items[i][0] == '*')
+			return true;
+	return false;
+}
+
+static bool
+ends_with_star(const MdrWordList *list)
+{
+	for (uint32_t i = 0; i < list->terms.count; i++)
+		if (list->terms.items[i][strlen(list->terms.items[i]) - 1] == '*')
+			return true;
+	return false;
+}
+
+/*
+ * Whether a template is kept as parts instead of every combination: where that saves something, and no star stands where two
+ * parts meet.
+ */
+static bool
+keep_parts(const Template *template, const Owner *owner)
+{
+	if (template->combinations < FEWEST_FOR_PARTS || (owner->kind != MDR_USE_TERM && owner->kind != MDR_USE_MEMBER))
+		return false;
+	for (uint32_t p = 0; p + 1 < template->nlists; p++)
+		if (begins_with_star(template->lists[p + 1]) || (template->lengths[p + 1] == 0 && ends_with_star(template->lists[p])))
+			return false;
+	return template->nlists > 1;
+}
+
+/* Part p of a template with one of its list's words: the word and the text behind it, and before the first one the text there. */
+static MdrStatus
+add_part(MdrCompiler *compiler, const Owner *owner, const Template *template, uint32_t p, const char *word, bool *han)
+{
+	bool		first = p == 0,
+				last = p + 1 == template->nlists;
+	size_t		before = first ? template->lengths[0] : 0,
+				word_length = strlen(word);
+	char		bytes[MAX_EXPANDED + 1];
+	Piece		piece;
+	MdrStatus	status;
+
+	if (before + word_length + template->lengths[p + 1] > MAX_EXPANDED)
+		return mdr_compile_refuse(compiler, template->place, owner->rule, "term is longer than %d bytes", MAX_EXPANDED);
+	memcpy(bytes, template->pieces[0], before);
+	memcpy(bytes + before, word, word_length);
+	memcpy(bytes + before + word_length, template->pieces[p + 1], template->lengths[p + 1]);
+	piece = take_stars(bytes, before + word_length + template->lengths[p + 1], first, last);
+	if (!first && template->lengths[p] > 0 && template->pieces[p][template->lengths[p] - 1] == ' ')
+		piece.flags |= MDR_AFTER_SIGN;
+	status = has_han(compiler, piece.bytes, piece.length, han);
+	return status == MDR_OK ? add_piece(compiler, owner, &piece, template->place) : status;
+}
+
+static MdrStatus
+add_parts(MdrCompiler *compiler, const Owner *owner, const Template *template)
+{
+	Owner		part = *owner;
+	bool		any_han = false;
+	uint32_t	flags;
+
+	if (compiler->ntemplates == compiler->template_capacity)
 	{
-		flags &= ~MDR_RIGHT;
-		length--;
+		uint32_t	larger = compiler->template_capacity ? compiler->template_capacity * 2 : 64;
+
+		compiler->templates = mdr_grow(compiler->scratch, compiler->templates,
+									   compiler->template_capacity * sizeof(MdrImageTemplate), larger * sizeof(MdrImageTemplate));
+		if (compiler->templates == NULL)
+			return mdr_compile_no_memory(compiler);
+		compiler->template_capacity = larger;
 	}
-	while (from < length && term[from] == '*')
-	{
-		flags &= ~MDR_LEFT;
-		from++;
-	}
-	for (size_t i = from; i < length; i++)
-		if (term[i] == '*')
-			term[i] = MDR_GAP;
-	return add_term(compiler, owner, term + from, length - from, flags, template->place);
+	part.kind = MDR_USE_PART;
+	part.owner = compiler->ntemplates;
+	for (uint32_t p = 0; p < template->nlists; p++)
+		for (uint32_t w = 0; w < template->lists[p]->terms.count; w++)
+		{
+			bool		han = false;
+			MdrStatus	status;
+
+			part.group = p;
+			status = add_part(compiler, &part, template, p, template->lists[p]->terms.items[w], &han);
+			if (status != MDR_OK)
+				return status;
+			any_han = any_han || han;
+		}
+
+	/* A star at an end drops the test for whole words, as it does in an expanded term. */
+	flags = any_han && template->pieces[0][0] != '*' && !begins_with_star(template->lists[0])
+		&& !ends_with_star(template->lists[template->nlists - 1]) ? MDR_WHOLE : 0;
+	compiler->templates[compiler->ntemplates++] = (MdrImageTemplate) {owner->owner, owner->kind, owner->group, template->nlists,
+		flags};
+	return MDR_OK;
 }
 
 /* A "*" may stand at the ends only; in a template also where a list's word ends, which is seen in the words themselves. */
@@ -250,6 +376,14 @@ compile_strings(MdrCompiler *compiler, const MdrStrings *strings, const Owner *o
 
 		if (status == MDR_OK)
 			status = cut_template(compiler, strings->items[i], strings->places[i], owner, &template);
+		if (status == MDR_OK && keep_parts(&template, owner))
+		{
+			status = add_parts(compiler, owner, &template);
+			template.combinations = 0;
+		}
+		else if (status == MDR_OK && template.combinations > MDR_MAX_TERMS)
+			status = mdr_compile_refuse(compiler, template.place, owner->rule,
+										"the lists of this term come to more than %d combinations", MDR_MAX_TERMS);
 		if (status != MDR_OK)
 			return status;
 		for (uint64_t n = 0; n < template.combinations; n++)
