@@ -9,7 +9,8 @@
  * What a rolled back subtransaction has added is dropped.  For that, every change is logged with the nesting level it
  * was made at; levels never fall from older to newer entries of the log, so that the end of a subtransaction only
  * touches its tail.  An account that went to the file stays in it though its subtransaction rolls back: it is looked
- * at once more than needed, which can only refuse, and only if that account was frozen meanwhile.
+ * at once more than needed, which can only refuse, and only if that account was frozen meanwhile.  Nor is it known of
+ * such an account that this very transaction has frozen it, so that it cannot both write as it and freeze it.
  *
  * Memory: a context of this file's own under TopMemoryContext, emptied at the end of each transaction; its first
  * block is kept, so that a transaction of one row allocates nothing from the system.  Locks: none.  Errors: out of
