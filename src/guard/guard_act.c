@@ -2,10 +2,12 @@
  * guard_act.c
  *		What follows from the verdicts on a row: events for the recorder, the refusal, the quarantine, the mask.
  *
- * The error that refuses names the clause and nothing of the content or the rule.  An event is recorded before it is raised.
+ * The error that refuses names the clause and nothing of the content or the rule.  An event is recorded before it is
+ * raised.
  *
- * Locks: RowExclusiveLock on moderation.quarantine for a diverted row; what the recorder takes.  The owner's rights are used for that
- * insert alone; turning a row into jsonb may run casts of the table's own types, and so runs as the caller.
+ * Locks: RowExclusiveLock on moderation.quarantine for a diverted row; what the recorder takes.  The owner's rights are
+ * used for that insert alone; turning a row into jsonb may run casts of the table's own types, and so runs as the
+ * caller.
  *
  * Memory: the current context, which is the row's.
  */

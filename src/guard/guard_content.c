@@ -2,13 +2,14 @@
  * guard_content.c
  *		Values of guarded columns as the text that is scanned, and a verdict's spans masked in the value again.
  *
- * text, varchar, char, citext and domains over them are scanned as they are.  The elements of an array, and the keys and strings
- * of json and jsonb, are scanned as one text with a line feed between them, so that a column is one content with one verdict,
- * and a sentence that is spread over elements is still seen.  Numbers, booleans and nulls are not content.  json is read from its
- * text, not through jsonb, because it keeps duplicate keys and escapes that jsonb would drop or refuse.
+ * text, varchar, char, citext and domains over them are scanned as they are.  The elements of an array, and the keys
+ * and strings of json and jsonb, are scanned as one text with a line feed between them, so that a column is one content
+ * with one verdict, and a sentence that is spread over elements is still seen.  Numbers, booleans and nulls are not
+ * content.  json is read from its text, not through jsonb, because it keeps duplicate keys and escapes that jsonb would
+ * drop or refuse.
  *
- * Takes no locks, runs no code of users (but the constraints of a domain whose value was masked).  Results are in the current memory
- * context; on error they go with it.
+ * Takes no locks, runs no code of users (but the constraints of a domain whose value was masked).  Results are in the
+ * current memory context; on error they go with it.
  */
 #include "postgres.h"
 

@@ -2,16 +2,17 @@
  * guard_find.c
  *		From a relation to its guard: the registration in moderation.guarded, as the triggers need it.
  *
- * relation -> MdrGuard, through a hash table by relation oid.  Column numbers, trigger order and partitioning come from the relation
- * cache, so an entry is invalid as soon as the relation cache says so of its relation, and all are when it says so
- * of moderation.guarded (guard() and unguard() make it say so).
+ * relation -> MdrGuard, through a hash table by relation oid.  Column numbers, trigger order and partitioning come from
+ * the relation cache, so an entry is invalid as soon as the relation cache says so of its relation, and all are when it
+ * says so of moderation.guarded (guard() and unguard() make it say so).
  *
- * Locks: the caller has the relation open and locked; moderation.guarded is read under AccessShareLock with a catalog snapshot, so
- * that a registration is seen at every isolation level as soon as its trigger is.  Nobody's rights are asked: the registration is
- * not shown to the caller, only obeyed.
+ * Locks: the caller has the relation open and locked; moderation.guarded is read under AccessShareLock with a catalog
+ * snapshot, so that a registration is seen at every isolation level as soon as its trigger is.  Nobody's rights are
+ * asked: the registration is not shown to the caller, only obeyed.
  *
- * Memory: each guard has a context of its own under CacheMemoryContext.  Invalid guards are freed at the end of the transaction
- * and not before, because a row may still be using them.  An error while one is built loses nothing but the attempt.
+ * Memory: each guard has a context of its own under CacheMemoryContext.  Invalid guards are freed at the end of the
+ * transaction and not before, because a row may still be using them.  An error while one is built loses nothing but the
+ * attempt.
  */
 #include "postgres.h"
 

@@ -2,10 +2,11 @@
  * guard_follow.c
  *		Triggers that keep moderation.guarded in step with the tables it names, and every backend with moderation.guarded.
  *
- * A dropped table is forgotten.  A dropped content column is taken out of its guard; the column that names the account cannot be
- * dropped while its table is guarded.  A renamed column is followed.  Where an event trigger does not run (single-user mode, event_triggers =
- * off), the triggers on the table refuse every row until guard() is called anew, and moderation.verify() says so.  Whatever
- * changes moderation.guarded, moderation.guard() or a dump being loaded, has every backend read it anew.
+ * A dropped table is forgotten.  A dropped content column is taken out of its guard; the column that names the account
+ * cannot be dropped while its table is guarded.  A renamed column is followed.  Where an event trigger does not run
+ * (single-user mode, event_triggers = off), the triggers on the table refuse every row until guard() is called anew,
+ * and moderation.verify() says so.  Whatever changes moderation.guarded, moderation.guard() or a dump being loaded, has
+ * every backend read it anew.
  *
  * Takes RowExclusiveLock on moderation.guarded, with the owner's rights, since anyone may drop a table of his.
  */

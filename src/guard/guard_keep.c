@@ -2,14 +2,16 @@
  * guard_keep.c
  *		Event triggers that keep a table's owner from removing or outflanking its guard, and look after new partitions.
  *
- * Before a command that could weaken a guard, and after it, moderation.guard_problems() is asked; what has become wrong in between, the
- * command did.  Whoever is not superuser is refused; a superuser is warned, in the server log too.  guard() and unguard()
- * themselves are let through.  A table that was created is asked only whether it inherits from a guarded one.
+ * Before a command that could weaken a guard, and after it, moderation.guard_problems() is asked; what has become wrong
+ * in between, the command did.  Whoever is not superuser is refused; a superuser is warned, in the server log too.
+ * guard() and unguard() themselves are let through.  A table that was created is asked only whether it inherits from a
+ * guarded one.
  *
- * Only what a command itself made wrong counts: while a dump is being loaded, guards that are not there yet are nobody's fault.
+ * Only what a command itself made wrong counts: while a dump is being loaded, guards that are not there yet are
+ * nobody's fault.
  *
- * A partition that is new gets the row security that was asked for, with the caller's rights; rows that it brings are not
- * scanned, and that is said.
+ * A partition that is new gets the row security that was asked for, with the caller's rights; rows that it brings are
+ * not scanned, and that is said.
  *
  * Takes AccessShareLock on catalogs and moderation.guarded.  What was noted lives in a context of its own under
  * TopTransactionContext, and goes with the transaction; nested commands note anew, and each answers for itself.

@@ -3,16 +3,17 @@
  *		What a transaction's BEFORE triggers found out, kept until its AFTER triggers know what was stored.
  *
  * A verdict that is to be recorded belongs to a row that may never be stored (ON CONFLICT DO NOTHING, another trigger's
- * veto) and, when it was masked, can no longer be found in the row that is.  So the BEFORE trigger leaves the event here, under a
- * digest of registered table, column, account and value as stored, and the AFTER trigger takes it out and records it: once for each
- * row that was stored.  Where another trigger runs after ours, clean digests are left, too, and what the AFTER trigger does not
- * find here it scans again.
+ * veto) and, when it was masked, can no longer be found in the row that is.  So the BEFORE trigger leaves the event
+ * here, under a digest of registered table, column, account and value as stored, and the AFTER trigger takes it out and
+ * records it: once for each row that was stored.  Where another trigger runs after ours, clean digests are left, too,
+ * and what the AFTER trigger does not find here it scans again.
  *
- * Entries are counted, not tied to rows: each BEFORE adds one and each AFTER takes one, so a row that was not stored leaves an
- * entry that nobody asks for, and a rolled back subtransaction needs no cleaning up.  The number of entries is bounded; once
- * something was dropped, everything unknown is scanned again until the transaction ends.
+ * Entries are counted, not tied to rows: each BEFORE adds one and each AFTER takes one, so a row that was not stored
+ * leaves an entry that nobody asks for, and a rolled back subtransaction needs no cleaning up.  The number of entries
+ * is bounded; once something was dropped, everything unknown is scanned again until the transaction ends.
  *
- * The digest is the first half of SHA-256 over a key of this backend's and the rest, so that nobody can look for collisions.
+ * The digest is the first half of SHA-256 over a key of this backend's and the rest, so that nobody can look for
+ * collisions.
  *
  * Memory: a context under TopTransactionContext, which goes with the transaction however that ends.  Takes no locks.
  */

@@ -2,13 +2,15 @@
  * guard_security.c
  *		The second wall: a row-security policy that keeps rows of frozen and suspended accounts out.
  *
- * Row security alone cannot guard: it does not apply to owners unless forced, to superusers at all, to a partition through its
- * parent's policies; it cannot mask, divert or record; and it makes COPY FROM impossible.  So it is asked for, never given, and
- * the triggers decide.  It is put on the table and on every partition, since rows may be written to each directly.
+ * Row security alone cannot guard: it does not apply to owners unless forced, to superusers at all, to a partition
+ * through its parent's policies; it cannot mask, divert or record; and it makes COPY FROM impossible.  So it is asked
+ * for, never given, and the triggers decide.  It is put on the table and on every partition, since rows may be written
+ * to each directly.
  *
- * Where row security was off, a permissive policy that allows everything keeps the table as open as it was (policies that had been
- * prepared there do not begin to permit less; restrictive ones do take effect).  Where it was on, nothing is opened.  Relations whose row security was switched on or forced here
- * are remembered, so that taking it back restores what was found.
+ * Where row security was off, a permissive policy that allows everything keeps the table as open as it was (policies
+ * that had been prepared there do not begin to permit less; restrictive ones do take effect).  Where it was on, nothing
+ * is opened.  Relations whose row security was switched on or forced here are remembered, so that taking it back
+ * restores what was found.
  *
  * Locks: AccessExclusiveLock on each relation, as ALTER TABLE and CREATE POLICY take.  The caller has SPI connected.
  */

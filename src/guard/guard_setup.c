@@ -2,12 +2,14 @@
  * guard_setup.c
  *		moderation.guard() and moderation.unguard().
  *
- * guard() registers the table and gives it its two triggers; called again with other arguments it changes the registration, and
- * in any case it mends triggers that are missing or were tampered with.  unguard() takes all of it back.
+ * guard() registers the table and gives it its two triggers; called again with other arguments it changes the
+ * registration, and in any case it mends triggers that are missing or were tampered with.  unguard() takes all of it
+ * back.
  *
- * DDL is run through SPI with the caller's rights, built from quoted names of catalog objects only; moderation.guarded is written
- * with the owner's.  Locks: ShareRowExclusiveLock on the table (as CREATE TRIGGER), AccessExclusiveLock for row security and for
- * unguard() (as DROP TRIGGER).  Memory is the call's; on error the transaction takes everything back.
+ * DDL is run through SPI with the caller's rights, built from quoted names of catalog objects only; moderation.guarded
+ * is written with the owner's.  Locks: ShareRowExclusiveLock on the table (as CREATE TRIGGER), AccessExclusiveLock for
+ * row security and for unguard() (as DROP TRIGGER).  Memory is the call's; on error the transaction takes everything
+ * back.
  */
 #include "postgres.h"
 

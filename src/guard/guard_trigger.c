@@ -2,13 +2,13 @@
  * guard_trigger.c
  *		The two row triggers of a guarded table.  Read this first: a row's whole way through moderation is scan_row().
  *
- * scan_row, BEFORE:  which contents changed? -> may the account write? -> verdict on each -> the gravest decides: refuse, divert,
- * mask, or let through.  verify_row, AFTER:  record what was flagged or masked, now that it is stored, and scan what is not
- * what scan_row let through.
+ * scan_row, BEFORE:  which contents changed? -> may the account write? -> verdict on each -> the gravest decides:
+ * refuse, divert, mask, or let through.  verify_row, AFTER:  record what was flagged or masked, now that it is stored,
+ * and scan what is not what scan_row let through.
  *
- * Locks: none but those of what is called.  Memory: one context and one arena of this backend, emptied after each row; a
- * trigger that fires while they are in use (a cast or constraint of a user's that writes to a guarded table) gets its own.  After
- * an error both are emptied by the next row.  Unchanged content is never read.
+ * Locks: none but those of what is called.  Memory: one context and one arena of this backend, emptied after each row;
+ * a trigger that fires while they are in use (a cast or constraint of a user's that writes to a guarded table) gets its
+ * own.  After an error both are emptied by the next row.  Unchanged content is never read.
  *
  * Fails closed: whatever keeps a content from being scanned is an error, and the row is not stored.
  */
