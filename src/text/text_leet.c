@@ -38,7 +38,7 @@ static const char *const units[] = {
 static bool
 is_in(const char *const *list, size_t n, const char *bytes, uint32_t length)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && length > 0; i++)
 	{
 		if (list[i][0] == bytes[0] && strlen(list[i]) == length && memcmp(list[i], bytes, length) == 0)
 			return true;

@@ -87,6 +87,7 @@ every_code_point(void)
 	int			bad_own = 0;
 	int			unsettled = 0;
 	int			views = 0;
+	int			paths = 0;
 
 	for (UChar32 c = 0; c <= 0x10FFFF; c++)
 	{
@@ -113,6 +114,10 @@ every_code_point(void)
 		table = mdr_text_fold_code_point(c, &table_length);
 		if (!equal(&text, table, table_length))
 			wrong++;
+		mdr_test_text_scalar = true;
+		again = fold(given, n);
+		mdr_test_text_scalar = false;
+		paths += !equal(&again, text.bytes, text.length) || again.has_han != text.has_han || again.views != text.views;
 		views += (text.views & ~(1u << MDR_VIEW_JOINED | 1u << MDR_VIEW_SQUEEZED)) != 0;
 		if (!u_isdefined(c) || u_charType(c) == U_PRIVATE_USE_CHAR)
 		{
@@ -144,6 +149,7 @@ every_code_point(void)
 	printf("# %d Han characters have variants of our own\n", own);
 	ok(own > 100 && own < 400 && bad_own == 0, "variants of our own are few and lead to simplified Han");
 	ok(unsettled == 0, "folding a folded code point changes nothing");
+	ok(paths == 0, "vector and scalar paths agree on each");
 	ok(views == 0, "no code point alone looks disguised by digits");
 }
 

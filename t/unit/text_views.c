@@ -451,6 +451,55 @@ changes_are_announced(void)
 	ok(silent == 0, "a view that changes something is announced");
 }
 
+/*
+ * Bytes in no order at all, in memory of exactly their size, so that a sanitizer sees a step too far: every function comes back,
+ * both paths agree, and no span leads outside.
+ */
+static void
+hostile_bytes(void)
+{
+	static const char liked[] = "aiIl1$@(!+| .,-\xC2\xA3\xE2\x82\xAC\xE3\x80\x81\xE4\xB8\xAD\xD0\xB1\xEF\xBD\x8B\xE0\xB8\xB3\xCC\x81\xF0\x9F\x92\xA3";
+	int			wrong = 0;
+
+	for (int round = 0; round < 30000; round++)
+	{
+		uint32_t	length = roll(90);
+		char	   *bytes = malloc(length + (length == 0));
+		MdrText		plain;
+		MdrText		scalar;
+
+		for (uint32_t i = 0; i < length; i++)
+			bytes[i] = round % 3 == 0 ? (int) roll(256) : i > 0 && roll(4) == 0 ? bytes[i - 1] : liked[roll(sizeof(liked) - 1)];
+		mdr_arena_reset(arena);
+		mdr_test_text_scalar = true;
+		scalar = fold(bytes, length);
+		mdr_test_text_scalar = false;
+		plain = fold(bytes, length);
+		wrong += plain.length != scalar.length || memcmp(plain.bytes, scalar.bytes, plain.length) != 0 || plain.views != scalar.views;
+		for (MdrView which = MDR_VIEW_PLAIN; which < MDR_NVIEWS; which++)
+		{
+			MdrText		text = view_of(&plain, which);
+			uint32_t	start = roll(text.length + 1);
+			uint32_t	end = start + roll(text.length - start + 1);
+			uint32_t	from;
+			uint32_t	to;
+			char	   *term;
+
+			mdr_text_span(&text, start, end, &from, &to);
+			wrong += from > to || to > length;
+			(void) mdr_text_changed(&text, start, end);
+			(void) mdr_text_boundary(&text, start);
+			if (round % 16 == 0)
+				(void) mdr_text_whole_words(&text, start, end);
+			must(mdr_text_view_term(arena, which, bytes, length, &term, &to));
+			wrong += strlen(term) != to;
+		}
+		free(bytes);
+	}
+	mdr_text_release();
+	ok(wrong == 0, "hostile bytes do no harm");
+}
+
 static void
 without_memory(void)
 {
@@ -505,6 +554,7 @@ main(void)
 	terms_go_the_same_way();
 	spans_lead_back();
 	changes_are_announced();
+	hostile_bytes();
 	without_memory();
 	mdr_arena_destroy(arena);
 	printf("1..%d\n", tests);

@@ -190,8 +190,8 @@ class_of(UChar32 c)
 		return MDR_CLASS_DIGIT;
 	if (ordered)
 		return script == USCRIPT_HAN || is_without_spaces(script) ? MDR_CLASS_NOSPACE_ORDERED : MDR_CLASS_LETTER_ORDERED;
-	if (script == USCRIPT_HAN || script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || script == USCRIPT_BOPOMOFO ||
-		c == 0x30FC)
+	if (script == USCRIPT_HAN || script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || c == 0x30FC ||
+		(script == USCRIPT_BOPOMOFO && (category & U_GC_L_MASK)))
 		return MDR_CLASS_HAN;
 	if (is_without_spaces(script) && (category & (U_GC_L_MASK | U_GC_M_MASK)))
 		return u_hasBinaryProperty(c, UCHAR_GRAPHEME_EXTEND) ? MDR_CLASS_NOSPACE_MARK : MDR_CLASS_NOSPACE;
@@ -429,6 +429,12 @@ main(void)
 		Sequence	result = U_IS_SURROGATE(c) || !u_isdefined(c) ? fold_once(c) : fold(c);
 
 		entries[c] = result.length == 1 && result.at[0] == c ? class_of(c) : replacement_for(&result);
+		/* text_fold.c relies on this, too. */
+		if (c < 0x800 && (entries[c] == MDR_CLASS_HAN || entries[c] == MDR_CLASS_NOSPACE))
+		{
+			fprintf(stderr, "fold_table: a script without spaces below U+0800\n");
+			exit(1);
+		}
 	}
 	printf("/* Written by src/text/generate/fold_table.c from ICU %s, Unicode %s. */\n", U_ICU_VERSION, U_UNICODE_VERSION);
 	print_trie();
