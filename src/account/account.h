@@ -52,6 +52,10 @@ extern void mdr_ladder_clean(const char *account);
 /* To be called by whatever makes an account frozen or suspended, in the transaction that does it. */
 extern void mdr_gate_announce(void);
 
-extern void mdr_account_init(void); /* from _PG_init */
+/*
+ * From _PG_init.  record_clean is told of each account whose clean content ends a row of refusals, at pre-commit; it must not
+ * raise.  Given here because the recorder stands to the right of this stage and calls its ladder.
+ */
+extern void mdr_account_init(void (*record_clean) (const char *account));
 
 #endif							/* MDR_ACCOUNT_H */

@@ -35,7 +35,6 @@
 
 #include "account/account_passed.h"
 #include "account/account_row.h"
-#include "recorder/recorder.h"
 #include "server/server.h"
 
 PG_FUNCTION_INFO_V1(moderation_announce_status);
@@ -44,6 +43,8 @@ PG_FUNCTION_INFO_V1(moderation_announce_status);
 #define FEW_ACCOUNTS 256
 
 /* Moves whenever some account may have been restricted; what was probed at an earlier generation is stale. */
+static void (*record_clean) (const char *account) = NULL;
+
 static uint64 generation = 1;
 static Oid	account_table = InvalidOid;
 
@@ -284,7 +285,7 @@ static void
 report_clean(MdrPassed *passed)
 {
 	if (passed->clean && passed->open_row)
-		mdr_record_clean(passed->account);
+		record_clean(passed->account);
 }
 
 static void
@@ -380,8 +381,9 @@ subtransaction_event(SubXactEvent event, SubTransactionId id, SubTransactionId p
 }
 
 void
-mdr_account_init(void)
+mdr_account_init(void (*recorder) (const char *account))
 {
+	record_clean = recorder;
 	CacheRegisterRelcacheCallback(account_changed, (Datum) 0);
 	RegisterXactCallback(transaction_event, NULL);
 	RegisterSubXactCallback(subtransaction_event, NULL);

@@ -53,7 +53,7 @@ _PG_init(void)
 							 NULL, NULL, NULL);
 
 	mdr_store_init();
-	mdr_account_init();
+	mdr_account_init(mdr_record_clean);
 	mdr_recorder_init();
 
 	/* Last: stages define settings of their own. */
