@@ -42,9 +42,10 @@ PG_FUNCTION_INFO_V1(moderation_announce_status);
 /* Before this many remembered accounts, a second look at all of them is short enough to be taken under the lock. */
 #define FEW_ACCOUNTS 256
 
-/* Moves whenever some account may have been restricted; what was probed at an earlier generation is stale. */
+/* The recorder's; see mdr_account_init(). */
 static void (*record_clean) (const char *account) = NULL;
 
+/* Moves whenever some account may have been restricted; what was probed at an earlier generation is stale. */
 static uint64 generation = 1;
 static Oid	account_table = InvalidOid;
 

@@ -36,5 +36,5 @@ CREATE OR REPLACE FUNCTION moderation.announce_status() RETURNS trigger
 	LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'moderation_announce_status';
 REVOKE ALL ON FUNCTION moderation.announce_status() FROM PUBLIC;
-COMMENT ON FUNCTION moderation.announce_status() IS 
+COMMENT ON FUNCTION moderation.announce_status() IS
 	'tells writers, through the relation cache, to look at account states again';
