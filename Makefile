@@ -18,7 +18,7 @@ sources   = $(sort $(wildcard src/$(1)/*.c))
 OBJS      = $(patsubst %.c,%.o,$(foreach stage,$(STAGES),$(call sources,$(stage))))
 CORE_OBJS = $(patsubst %.c,%.o,$(foreach stage,$(CORE),$(call sources,$(stage))))
 
-LIBRARIES    = libpcre2-8 icu-uc icu-i18n libhs yaml-0.1
+LIBRARIES    = libpcre2-8 icu-uc icu-i18n yaml-0.1
 PG_CPPFLAGS  = -Isrc $(shell pkg-config --cflags $(LIBRARIES))
 PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-declaration-after-statement \
                $(if $(CI),-Werror)

@@ -7,7 +7,7 @@
  * MdrStatus, and the caller decides.
  *
  * Memory: everything the core allocates belongs to an MdrArena that the caller made and will destroy; nothing in an arena
- * is freed on its own.  The one exception is what libraries own (Vectorscan databases, PCRE2 codes, ICU iterators), which
+ * is freed on its own.  The one exception is what libraries own (PCRE2 codes, ICU iterators), which
  * belong to the object documented to hold them.
  */
 #ifndef MDR_BASE_H
