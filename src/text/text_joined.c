@@ -4,7 +4,8 @@
  *
  * A run is three or more single letters with gaps of up to three characters between them.  The gap that is most frequent
  * spreads the letters of a word; a wider one, or one with a space where that has none, separates words.  Between two Han or Kana
- * characters, any such gap is closed that does not end a clause.
+ * characters, any such gap is closed that does not end a clause or a line; a new line only beside a character that has its line to
+ * itself.
  *
  * The view has no spaces at all, so that a term is found in it however its words were parted.  Where one was taken out that
  * was not within a spread word, the map's breaks have a bit, and there a word may begin or end.  "Changed" is the first byte
@@ -208,19 +209,56 @@ mdr_joined_run(const MdrText *plain, uint32_t position, MdrJoinedRun *run)
 	return together >= 3;
 }
 
+/* Whether the gap, as given, is one of those that part lines or clauses: a new line, a dash of two, a wide full stop. */
+static bool
+is_given_as_break(const MdrText *plain, uint32_t from, uint32_t to, bool *new_line)
+{
+	const char *given = plain->given;
+	uint32_t	given_from;
+	uint32_t	given_to;
+	uint32_t	end;
+	uint32_t	dashes = 0;
+	bool		stop = false;
+
+	mdr_map_span(plain->map, from, from, &given_from, &end);
+	mdr_map_span(plain->map, to, to, &given_to, &end);
+	*new_line = memchr(given + given_from, '\n', given_to - given_from) != NULL;
+	for (uint32_t i = given_from; i + 3 <= given_to; i++)
+	{
+		dashes += memcmp(given + i, "\xE2\x80\x94", 3) == 0;
+		stop = stop || memcmp(given + i, "\xEF\xBC\x8E", 3) == 0;
+	}
+	return *new_line || dashes > 1 || stop;
+}
+
 uint32_t
 mdr_joined_han_gap(const MdrText *plain, uint32_t position)
 {
 	uint32_t	at = position;
 	uint32_t	size;
+	uint32_t	before;
+	uint32_t	marks = 0;
+	bool		new_line;
 	MdrClass	class = class_at(plain, at, &size);
 
 	for (int i = 0; i < WIDEST_GAP && (class == MDR_CLASS_SPACE || class == MDR_CLASS_SYMBOL); i++)
 	{
+		marks += class == MDR_CLASS_SYMBOL;
 		at += size;
 		class = class_at(plain, at, &size);
 	}
-	return at > position && class == MDR_CLASS_HAN ? at - position : 0;
+	if (at == position || class != MDR_CLASS_HAN)
+		return 0;
+	if (!is_given_as_break(plain, position, at, &new_line))
+		return at - position;
+	/* Lines of prose and lists are not joined, but characters one below the other are. */
+	if (!new_line || marks > 0)
+		return 0;
+	(void) class_before(plain, position, &before);
+	if (class_before(plain, before, &size) != MDR_CLASS_HAN)
+		return at - position;
+	(void) class_at(plain, at, &size);
+	return class_at(plain, at + size, &size) != MDR_CLASS_HAN ? at - position : 0;
 }
 
 static void

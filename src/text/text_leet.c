@@ -14,6 +14,8 @@
 #include "text/text_parts.h"
 
 #define LONGEST_TOKEN	48		/* longer ones are identifiers made by machines */
+#define LONGEST_ADDRESS	128		/* bytes before a token in the path of a web address */
+#define CALL			80		/* bytes within which a parenthesis in a word is closed if it is code or a remark */
 
 /* What a digit or symbol stands for, or 0. */
 static const char ascii_letters[128] = {
@@ -127,7 +129,11 @@ token_character(const MdrText *plain, uint32_t i, bool *sign)
 	{
 		*sign = true;
 		if (strchr("!+|(", bytes[i]) != NULL)
-			return i > 0 && i + 1 < length && is_alnum(bytes[i - 1]) && is_alnum(bytes[i + 1]) ? 1 : 0;
+		{
+			if (i == 0 || i + 1 >= length || !is_alnum(bytes[i - 1]) || !is_alnum(bytes[i + 1]))
+				return 0;
+			return bytes[i] != '(' || memchr(bytes + i, ')', length - i < CALL ? length - i : CALL) == NULL ? 1 : 0;
+		}
 		return sign_is_letter(bytes, i, size, length) ? size : 0;
 	}
 	if ((signed char) bytes[i] >= 0)
@@ -164,7 +170,6 @@ typedef struct Shape
 	uint32_t	trailing;		/* digits at the end */
 	bool		hex;			/* nothing but 0-9 a-f */
 	bool		same;			/* all digits are the same */
-	bool		parenthesis;
 	bool		at;				/* an @ that is not in front */
 } Shape;
 
@@ -202,7 +207,6 @@ measure(const MdrText *plain, uint32_t start, Shape *shape)
 				shape->weak++;
 			else
 				shape->signs++;
-			shape->parenthesis |= c == '(';
 			shape->at |= c == '@' && i > start;
 		}
 		i += size;
@@ -254,12 +258,72 @@ is_ordinary(const MdrText *plain, uint32_t start, uint32_t end, const Shape *sha
 	return shape->letters < 2;
 }
 
+/* Whether the token is in the path of a web address, where digits among letters are the rule. */
+static bool
+is_in_address(const MdrText *plain, uint32_t start)
+{
+	const char *bytes = plain->bytes;
+	uint32_t	from = start;
+	uint32_t	slashes = 0;
+
+	while (from > 0 && start - from < LONGEST_ADDRESS && bytes[from - 1] != ' ' && (signed char) bytes[from - 1] > 0)
+		slashes += bytes[--from] == '/';
+	return slashes >= 3 && (strncmp(bytes + from, "http://", 7) == 0 || strncmp(bytes + from, "https://", 8) == 0);
+}
+
+/* Whether a token that is but an @, letters and perhaps a number at the end is rather somebody's name. */
+static bool
+is_name(const char *bytes, const Shape *shape)
+{
+	return shape->digits > 0 || (shape->characters > 5 && strncmp(bytes, "@ss", 3) != 0);
+}
+
+/* Whether a token that is but a $, letters and perhaps a number at the end is rather a variable in some code. */
+static bool
+is_variable(const MdrText *plain, uint32_t start, uint32_t end, const Shape *shape)
+{
+	char		before = start > 0 ? plain->bytes[start - 1] : ' ';
+	char		after = plain->bytes[end];
+	bool		assigned = after == ' ' && (plain->bytes[end + 1] == '=' || plain->bytes[end + 2] == '=');
+
+	return shape->digits > 0 || assigned || strchr("\"'`([{</=:-\\,>&", before) != NULL ||
+		(after != '\0' && strchr("=;)]}[{<>:-/\\_`", after) != NULL);
+}
+
+/* Whether the token from start to end is a disguised word. */
+static bool
+is_disguised(const MdrText *plain, uint32_t start, uint32_t end, const Shape *shape)
+{
+	const char *bytes = plain->bytes + start;
+	uint32_t	stands = 0;
+
+	if (shape->letters == 0 || shape->digits + shape->signs + shape->weak == 0 || shape->characters < 3 ||
+		shape->characters > LONGEST_TOKEN)
+		return false;
+	if (shape->at && end + 1 < plain->length && plain->bytes[end] == '.' && is_alnum(plain->bytes[end + 1]))
+		return false;			/* an address of mail */
+	if (shape->signs == 1 && shape->weak == 0 && shape->digits == shape->trailing)
+	{
+		if (*bytes == '@')
+			return !is_name(bytes, shape);
+		if (*bytes == '$')
+			return !is_variable(plain, start, end, shape);
+	}
+	if (shape->signs > 0)
+		return true;
+	if (shape->weak > 0)
+		return shape->characters >= 4;
+	if (is_ordinary(plain, start, end, shape))
+		return false;
+	for (uint32_t i = 0; i < end - start; i++)
+		stands += is_digit(bytes[i]) && ascii_letters[(int) bytes[i]] != 0;
+	return stands > 0;
+}
+
 bool
 mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_t *end)
 {
-	const char *bytes = plain->bytes;
 	Shape		shape;
-	uint32_t	stands = 0;
 
 	*start = token_start(plain, position);
 	*end = measure(plain, *start, &shape);
@@ -268,23 +332,7 @@ mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_
 		*end = position + 1;	/* what is there is no part of a token */
 		return false;
 	}
-	if (shape.letters == 0 || shape.digits + shape.signs + shape.weak == 0 || shape.characters < 3 || shape.characters > LONGEST_TOKEN)
-		return false;
-	if (shape.parenthesis && *end < plain->length && bytes[*end] == ')')
-		return false;			/* a call or a remark */
-	if (shape.at && *end + 1 < plain->length && bytes[*end] == '.' && is_alnum(bytes[*end + 1]))
-		return false;			/* an address */
-	if (shape.signs + shape.weak > 0)
-	{
-		if (bytes[*start] == '@' && shape.signs == 1 && shape.digits + shape.weak == 0)
-			return shape.characters <= 8;	/* longer ones are somebody's name */
-		return shape.signs > 0 || shape.characters >= 4;
-	}
-	if (is_ordinary(plain, *start, *end, &shape))
-		return false;
-	for (uint32_t i = *start; i < *end; i++)
-		stands += is_digit(bytes[i]) && ascii_letters[(int) bytes[i]] != 0;
-	return stands > 0;
+	return is_disguised(plain, *start, *end, &shape) && !is_in_address(plain, *start);
 }
 
 /* What follows a capital I in names that programmers make of several words. */
@@ -293,19 +341,29 @@ static const char *const humps[] = {
 	"nternal", "nterval", "tem", "tems", "terable", "terator",
 };
 
-/* Whether the capital I at position of the text as given stands for an l: inside a word whose letters before it are small. */
+/*
+ * Whether the capital I at position of the text as given stands for an l: it is inside a word of small letters, of which the
+ * first may be a capital.  What has digits or more capitals is an identifier.
+ */
 static bool
 is_disguised_l(const MdrText *plain, uint32_t position)
 {
-	const char *at = plain->given + position;
-	uint32_t	left = plain->given_length - position;
-	uint32_t	rest = 1;
+	const char *given = plain->given;
+	uint32_t	end = plain->given_length;
+	uint32_t	from = position;
+	uint32_t	to = position + 1;
 
-	if (*at != 'I' || position == 0 || !is_letter(at[-1]))
+	if (given[position] != 'I' || position == 0 || !is_letter(given[position - 1]))
 		return false;
-	while (rest < left && rest < 16 && is_letter(at[rest]))
-		rest++;
-	return !IS_IN(humps, at + 1, rest - 1) && (rest > 1 || left == 1 || at[1] < 'A' || at[1] > 'Z');
+	while (from > 0 && position - from < LONGEST_TOKEN && (is_letter(given[from - 1]) || given[from - 1] == 'I'))
+		from--;
+	if (from > 0 && given[from - 1] >= 'A' && given[from - 1] <= 'Z')
+		from--;
+	while (to < end && to - from < LONGEST_TOKEN && (is_letter(given[to]) || given[to] == 'I'))
+		to++;
+	if ((from > 0 && is_alnum(given[from - 1] | 0x20)) || (to < end && is_alnum(given[to] | 0x20)))
+		return false;
+	return !IS_IN(humps, given + position + 1, to - position - 1);
 }
 
 bool

@@ -98,6 +98,8 @@ static const Disguise disguises[] = {
 	{MDR_VIEW_JOINED, "s-e-l-f h-a-r-m", "selfharm", "self-harm"},
 	{MDR_VIEW_JOINED, "\xD0\xB1 \xD0\xBE \xD0\xBC \xD0\xB1 \xD0\xB0", "bomba", "\xD0\xB1\xD0\xBE\xD0\xBC\xD0\xB1\xD0\xB0"},
 	{MDR_VIEW_JOINED, "\xE7\x82\xB8*\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9"},
+	{MDR_VIEW_JOINED, "\xE7\x82\xB8\n\xE5\xBC\xB9\n", "\xE7\x82\xB8\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9"},	/* one below the other */
+	{MDR_VIEW_JOINED, "\xE7\x82\xB8\xE2\x80\x94\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9"},	/* a short dash */
 	{MDR_VIEW_JOINED, "\xE7\x82\xB8 \xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9"},
 	{MDR_VIEW_JOINED, "\xE7\x82\xB8\xE3\x80\x80\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9"},
 	{MDR_VIEW_JOINED, "\xE7\x82\xB8\xC2\xB7\xE5\xBD\x88", "\xE7\x82\xB8\xE5\xBC\xB9", "\xE7\x82\xB8\xE5\xBC\xB9"},	/* traditional */
@@ -196,8 +198,15 @@ static const Ordinary ordinaries[] = {
 	{"x = y + z", 0},
 	{"hmmm, sooo good, xxx", SQUEEZED},
 	{"1. e4 e5 2. Nf3 Nc6 3. Bb5 a6", LEET},	/* chess */
-	{"@property and @media and @john", LEET},
+	{"@property and @media and @username, @user123, @john", LEET},
 	{"session dQw4w9WgXcQ", LEET},
+	{"https://example.com/watch?v=dQw4w9WgXcQ and http://t.co/a1b2c3", 0},
+	{"if ($value == \"$other\") { $sum += f($x, $y); }", 0},
+	{"printf(format, value(of, it)); object.method(argument, x).then(it)", 0},
+	{"echo $home", LEET},
+	{"iOS, McIntosh's WiFi: userId, parseInt, setInterval, xYzIaB, aIb2", LEET},
+	{"\xE5\x8C\x97\xE4\xBA\xAC\xE2\x80\x94\xE2\x80\x94\xE4\xB8\x8A\xE6\xB5\xB7", 0},	/* a long dash */
+	{"\xE5\x8C\x97\xE4\xBA\xAC\n\xE4\xB8\x8A\xE6\xB5\xB7\n- \xE5\xA4\xA7\n- \xE5\xB0\x8F", 0},	/* lines and lists */
 	{"\xE5\x8C\x97\xE4\xBA\xAC \xE4\xB8\x8A\xE6\xB5\xB7", JOINED},
 };
 
