@@ -16,6 +16,7 @@
 
 #define STARTS 512				/* start positions that PCRE2 tries in one call */
 #define MAX_GAP 24				/* characters that a gap in a term stands for at most */
+#define MAX_STEPS 1000			/* in which a term's gaps are tried */
 
 /* One literal hit: what of it is the same for all uses, worked out when first asked. */
 typedef struct Place
@@ -89,8 +90,8 @@ mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, 
 	return mdr_add_span(window, spans_of(window, kind), span);
 }
 
-static uint32_t
-next_character(const MdrText *text, uint32_t position)
+uint32_t
+mdr_next_character(const MdrText *text, uint32_t position)
 {
 	do
 		position++;
@@ -98,28 +99,49 @@ next_character(const MdrText *text, uint32_t position)
 	return position;
 }
 
-/* Follows a tail from position: gap, part, gap, part ...  The end of the last part, or 0 when it does not follow. */
-static uint32_t
-follow(const MdrText *text, uint32_t position, const char *tail)
+/* The last position at which a gap that begins at start may end: the end of the word, or so many characters. */
+uint32_t
+mdr_gap_end(const MdrText *text, uint32_t start)
 {
-	while (*tail == MDR_GAP)
-	{
-		const char *part = ++tail;
-		size_t		length = strcspn(part, "\001");
-		uint32_t	start = position;
+	uint32_t	position = start;
 
-		for (int i = 0;; i++)
-		{
-			if (text->length - position >= length && memcmp(text->bytes + position, part, length) == 0)
-				break;
-			if (i == MAX_GAP || position >= text->length || (position > start && mdr_text_boundary(text, position)))
-				return 0;
-			position = next_character(text, position);
-		}
-		position += (uint32_t) length;
-		tail += length;
+	for (int i = 0; i < MAX_GAP && position < text->length; i++)
+	{
+		if (position > start && mdr_text_boundary(text, position))
+			break;
+		position = mdr_next_character(text, position);
 	}
 	return position;
+}
+
+/*
+ * Follows a tail from position: gap, piece, gap, piece, ...  The furthest end at which the last piece may end, and with it a word if
+ * it must; 0 when the tail does not follow.  steps bounds how many ways are tried.
+ */
+static uint32_t
+follow(const MdrText *text, uint32_t position, const char *tail, bool right, int *steps)
+{
+	const char *piece = tail + 1;
+	uint32_t	furthest = 0;
+	uint32_t	last;
+	size_t		length;
+
+	if (*tail == '\0')
+		return !right || mdr_text_boundary(text, position) ? position : 0;
+	length = strcspn(piece, "\001");
+	last = mdr_gap_end(text, position);
+	for (;; position = mdr_next_character(text, position))
+	{
+		if (text->length - position >= length && memcmp(text->bytes + position, piece, length) == 0)
+		{
+			uint32_t	end = follow(text, position + (uint32_t) length, piece + length, right, steps);
+
+			if (end > furthest)
+				furthest = end;
+		}
+		if (position >= last || --*steps <= 0)
+			return furthest;
+	}
 }
 
 static bool
@@ -141,10 +163,12 @@ use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32
 		return false;
 	if (use->tail != 0)
 	{
-		*end = follow(text, place->end, window->engine->strings + use->tail);
-		if (*end == 0 || ((use->flags & MDR_RIGHT) && !mdr_text_boundary(text, *end)))
+		int			steps = MAX_STEPS;
+
+		*end = follow(text, place->end, window->engine->strings + use->tail, (use->flags & MDR_RIGHT) != 0, &steps);
+		if (*end == 0)
 			return false;
-		return (use->kind == MDR_USE_PART || mdr_text_changed(text, place->start, *end))
+		return mdr_text_changed(text, place->start, *end)
 			&& (!(use->flags & MDR_WHOLE) || mdr_text_whole_words(text, place->start, *end));
 	}
 	if ((use->flags & MDR_RIGHT) && !known(&place->right, mdr_text_boundary, text, place->end))
@@ -156,14 +180,6 @@ use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32
 	if ((use->flags & MDR_WHOLE) && place->whole < 0)
 		place->whole = mdr_text_whole_words(text, place->start, place->end);
 	return !(use->flags & MDR_WHOLE) || place->whole;
-}
-
-bool
-mdr_use_counts(const MdrWindow *window, MdrView view, const MdrHit *hit, const MdrImageUse *use, uint32_t *end)
-{
-	Place		place = {&window->text[view], hit->end - window->engine->literals[hit->literal].length, hit->end, true, -1, -1, true};
-
-	return use_counts(window, &place, use, end);
 }
 
 /* Whether a rule has a word of each of its groups somewhere in the window. */
@@ -289,7 +305,7 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 		pcre2_set_offset_limit(pcre->match, last);
 		result = pcre2_match(code, (PCRE2_SPTR) text->bytes, text->length, start, PCRE2_NO_UTF_CHECK, pcre->data, pcre->match);
 		if (result == PCRE2_ERROR_NOMATCH)
-			start = last < text->length ? next_character(text, last) : last;
+			start = last < text->length ? mdr_next_character(text, last) : last;
 		else if (result < 0)
 			return match_failed(window, result);
 		else
@@ -299,7 +315,7 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 
 			if (to > from && mdr_text_changed(text, from, to) && (view != MDR_VIEW_JOINED || stands_apart(text, pattern, from, to)))
 				status = mdr_add_match(window, pattern->kind, view, from, to, pattern->owner, 0);
-			start = to > start ? to : next_character(text, start);
+			start = to > start ? to : mdr_next_character(text, start);
 		}
 		if (mdr_interrupted(window))
 			return MDR_INTERRUPTED;

@@ -164,8 +164,9 @@ extern void mdr_see_member(MdrWindow *window, uint32_t rule, uint32_t group);
 /* match_parts.c: parts of a view -> spans of the terms that they make */
 extern MdrStatus mdr_join_parts(MdrWindow *window, MdrView view);
 
-/* match_confirm.c: whether a use of a hit counts, and where it ends; a confirmed match of a view -> a span of its kind */
-extern bool mdr_use_counts(const MdrWindow *window, MdrView view, const MdrHit *hit, const MdrImageUse *use, uint32_t *end);
+/* match_confirm.c: the next character's position; where a gap ends; a confirmed match -> a span of its kind */
+extern uint32_t mdr_next_character(const MdrText *text, uint32_t position);
+extern uint32_t mdr_gap_end(const MdrText *text, uint32_t start);
 extern MdrStatus mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, uint32_t owner,
 							   uint32_t group);
 

@@ -10,6 +10,7 @@
 #include "match/match_engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_CHAINS 64			/* open at once */
 
@@ -19,6 +20,8 @@ typedef struct Part
 	uint32_t	part;
 	uint32_t	start;
 	uint32_t	end;
+	uint32_t	latest;			/* where the next part begins at the latest: beyond end when this one ends in a gap */
+	uint32_t	flags;			/* of its use */
 } Part;
 
 typedef struct Parts
@@ -28,12 +31,14 @@ typedef struct Parts
 	uint32_t	capacity;
 } Parts;
 
-/* A template matched up to end; part is the next one. */
+/* A template matched so far; part is the next one. */
 typedef struct Chain
 {
 	uint32_t	start;
-	uint32_t	end;
+	uint32_t	end;			/* the next part begins here, */
+	uint32_t	latest;			/* or here at the latest */
 	uint32_t	part;
+	uint32_t	flags;			/* of the first part's use */
 } Chain;
 
 static MdrStatus
@@ -54,6 +59,38 @@ add_part(MdrWindow *window, Parts *parts, Part part)
 	return MDR_OK;
 }
 
+/*
+ * Adds the part once for each way in which its tail (gap, piece, gap, piece, ...) can follow from position.  A piece may be
+ * nothing, where the joined view has no space: then the part ends in a gap.
+ */
+static MdrStatus
+follow(MdrWindow *window, MdrView view, Parts *parts, Part part, uint32_t position, const char *tail)
+{
+	const MdrText *text = &window->text[view];
+	const char *piece = tail + 1;
+	size_t		length;
+	uint32_t	last;
+	MdrStatus	status = MDR_OK;
+
+	part.end = part.latest = position;
+	if (*tail == '\0')
+		return (part.flags & MDR_RIGHT) && !mdr_text_boundary(text, position) ? MDR_OK : add_part(window, parts, part);
+	length = strcspn(piece, "\001");
+	last = mdr_gap_end(text, position);
+	if (*piece == '\0')
+	{
+		part.latest = last;
+		return add_part(window, parts, part);
+	}
+	for (;; position = mdr_next_character(text, position))
+	{
+		if (text->length - position >= length && memcmp(text->bytes + position, piece, length) == 0)
+			status = follow(window, view, parts, part, position + (uint32_t) length, piece + length);
+		if (status != MDR_OK || position >= last)
+			return status;
+	}
+}
+
 /* The view's parts of those templates of which every part was seen. */
 static MdrStatus
 collect(MdrWindow *window, MdrView view, Parts *parts)
@@ -66,6 +103,7 @@ collect(MdrWindow *window, MdrView view, Parts *parts)
 	{
 		const MdrHit *hit = &hits->items[i];
 		const MdrImageLiteral *literal = &engine->literals[hit->literal];
+		uint32_t	start = hit->end - literal->length;
 
 		if (!(literal->kinds[view] & (1u << MDR_USE_PART)))
 			continue;
@@ -73,16 +111,16 @@ collect(MdrWindow *window, MdrView view, Parts *parts)
 		{
 			const MdrImageUse *use = &engine->uses[u];
 			const MdrMark *mark = &engine->template_seen[use->kind == MDR_USE_PART ? use->owner : 0];
-			uint32_t	end;
 			MdrStatus	status;
 
 			if (++steps % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
 				return MDR_INTERRUPTED;
 			if (use->kind != MDR_USE_PART || !(use->views & (1u << view))
 				|| mark->value != (1u << engine->templates[use->owner].nparts) - 1 || mark->number != engine->number
-				|| !mdr_use_counts(window, view, hit, use, &end))
+				|| ((use->flags & MDR_LEFT) && !mdr_text_boundary(&window->text[view], start)))
 				continue;
-			status = add_part(window, parts, (Part) {use->owner, use->group, hit->end - literal->length, end});
+			status = follow(window, view, parts, (Part) {use->owner, use->group, start, 0, 0, use->flags}, hit->end,
+							engine->strings + use->tail);
 			if (status != MDR_OK)
 				return status;
 		}
@@ -103,13 +141,16 @@ compare_parts(const void *left, const void *right)
 	return (a->end > b->end) - (a->end < b->end);
 }
 
-/* A whole term was matched. */
+/* A whole term was matched.  As in other terms, a star at an end drops the test for whole words. */
 static MdrStatus
-finish(MdrWindow *window, MdrView view, const MdrImageTemplate *template, uint32_t start, uint32_t end)
+finish(MdrWindow *window, MdrView view, const MdrImageTemplate *template, const Chain *chain, const Part *last)
 {
 	const MdrText *text = &window->text[view];
+	bool		whole = (template->flags & MDR_WHOLE) && (chain->flags & MDR_LEFT) && (last->flags & MDR_RIGHT);
+	uint32_t	start = chain->start,
+				end = last->end;
 
-	if (!mdr_text_changed(text, start, end) || ((template->flags & MDR_WHOLE) && !mdr_text_whole_words(text, start, end)))
+	if (!mdr_text_changed(text, start, end) || (whole && !mdr_text_whole_words(text, start, end)))
 		return MDR_OK;
 	if (template->kind == MDR_USE_MEMBER)
 		mdr_see_member(window, template->owner, template->group);
@@ -130,24 +171,25 @@ sweep(MdrWindow *window, MdrView view, const Part *parts, uint32_t count)
 					before;
 
 		for (uint32_t c = 0; c < nchains; c++)
-			if (chains[c].end >= parts[i].start)
+			if (chains[c].latest >= parts[i].start)
 				chains[open++] = chains[c];
 		nchains = before = open;
 		if (parts[i].part == 0 && nchains < MAX_CHAINS)
-			chains[nchains++] = (Chain) {parts[i].start, parts[i].end, 1};
+			chains[nchains++] = (Chain) {parts[i].start, parts[i].end, parts[i].latest, 1, parts[i].flags};
 		for (uint32_t c = 0; c < before; c++)
 		{
-			if (chains[c].part != parts[i].part || chains[c].end != parts[i].start)
+			if (chains[c].part != parts[i].part || parts[i].start < chains[c].end || parts[i].start > chains[c].latest)
 				continue;
 			if (chains[c].part + 1 == template->nparts)
 			{
-				MdrStatus	status = finish(window, view, template, chains[c].start, parts[i].end);
+				MdrStatus	status = finish(window, view, template, &chains[c], &parts[i]);
 
 				if (status != MDR_OK)
 					return status;
 			}
 			else if (nchains < MAX_CHAINS)
-				chains[nchains++] = (Chain) {chains[c].start, parts[i].end, chains[c].part + 1};
+				chains[nchains++] = (Chain) {chains[c].start, parts[i].end, parts[i].latest, chains[c].part + 1,
+					chains[c].flags};
 		}
 	}
 	return MDR_OK;

@@ -252,6 +252,19 @@ expand(MdrCompiler *compiler, const Owner *owner, const Template *template, cons
 	return add_piece(compiler, owner, &piece, template->place);
 }
 
+/*
+ * Whether every word begins with a character, of three bytes or more in UTF-8, that a view leaves as it is whatever stands
+ * before it: Han, Kana, Hangul, Thai, ...  A letter might be squeezed into the one before, a mark belongs to it.
+ */
+static bool
+begin_apart(const MdrWordList *list)
+{
+	for (uint32_t i = 0; i < list->terms.count; i++)
+		if ((unsigned char) list->terms.items[i][0] < 0xE1)
+			return false;
+	return true;
+}
+
 static bool
 begins_with_star(const MdrWordList *list)
 {
@@ -271,8 +284,8 @@ ends_with_star(const MdrWordList *list)
 }
 
 /*
- * Whether a template is kept as parts instead of every combination: where that saves something, and no star stands where two
- * parts meet.
+ * Whether a template is kept as parts instead of every combination: where that saves something, and where the views do to two
+ * parts what they do to the whole: at a space, or before characters that stand apart; with no star where they meet.
  */
 static bool
 keep_parts(const Template *template, const Owner *owner)
@@ -280,8 +293,14 @@ keep_parts(const Template *template, const Owner *owner)
 	if (template->combinations < FEWEST_FOR_PARTS || (owner->kind != MDR_USE_TERM && owner->kind != MDR_USE_MEMBER))
 		return false;
 	for (uint32_t p = 0; p + 1 < template->nlists; p++)
-		if (begins_with_star(template->lists[p + 1]) || (template->lengths[p + 1] == 0 && ends_with_star(template->lists[p])))
+	{
+		size_t		length = template->lengths[p + 1];
+		bool		space = length > 0 && template->pieces[p + 1][length - 1] == ' ';
+
+		if (begins_with_star(template->lists[p + 1]) || (!space && !begin_apart(template->lists[p + 1]))
+			|| (length == 0 && ends_with_star(template->lists[p])))
 			return false;
+	}
 	return template->nlists > 1;
 }
 
@@ -314,7 +333,6 @@ add_parts(MdrCompiler *compiler, const Owner *owner, const Template *template)
 {
 	Owner		part = *owner;
 	bool		any_han = false;
-	uint32_t	flags;
 
 	if (compiler->ntemplates == compiler->template_capacity)
 	{
@@ -341,11 +359,8 @@ add_parts(MdrCompiler *compiler, const Owner *owner, const Template *template)
 			any_han = any_han || han;
 		}
 
-	/* A star at an end drops the test for whole words, as it does in an expanded term. */
-	flags = any_han && template->pieces[0][0] != '*' && !begins_with_star(template->lists[0])
-		&& !ends_with_star(template->lists[template->nlists - 1]) ? MDR_WHOLE : 0;
 	compiler->templates[compiler->ntemplates++] = (MdrImageTemplate) {owner->owner, owner->kind, owner->group, template->nlists,
-		flags};
+		any_han ? MDR_WHOLE : 0};
 	return MDR_OK;
 }
 
