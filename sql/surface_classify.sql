@@ -10,7 +10,8 @@ SELECT flagged, action, category, severity, score, unknown FROM moderation.verdi
 SELECT flagged, action, category, severity, score, unknown FROM moderation.verdict('', 'test');
 
 -- Positions count characters of the text as given, also where folding changes lengths.
-SELECT e.*, substr(t.content, e.start, e.length) = e.matched AS found
+SELECT e.category, e.rule, e.score, e.start, e.length, replace(e.matched, E'\u200B', '<zero width>') AS matched, e.view, e.context,
+	substr(t.content, e.start, e.length) = e.matched AS found
 	FROM (VALUES ('plain zorblax'), ('é ﬁ 炸 😀 ＺＯＲＢＬＡＸ, Flagword'), (E'zor\u200Bblax'), ('z.o.r.b.l.a.x'), ('z0rbl4x'), ('zorblaaaax')) AS t (content)
 	CROSS JOIN LATERAL moderation.explain(t.content, 'test') AS e;
 SELECT count(*) FROM moderation.explain('nothing at all', 'test');
