@@ -84,6 +84,8 @@ put_together(MdrWindow *window)
 {
 	uint32_t	kept = 0;
 
+	if (window->nfindings < 2)
+		return;
 	qsort(window->findings, window->nfindings, sizeof(MdrFinding), compare_same);
 	for (uint32_t i = 0; i < window->nfindings; i++)
 	{
@@ -211,7 +213,8 @@ mdr_finish_findings(MdrWindow *window)
 	for (uint32_t i = 0; i < window->nfindings; i++)
 		window->findings[i].score = score_now(window, &window->findings[i], &window->findings[i].context);
 	status = keep_gravest(window, most(window), false);
-	qsort(window->findings, window->nfindings, sizeof(MdrFinding), compare_starts);
+	if (window->nfindings > 1)
+		qsort(window->findings, window->nfindings, sizeof(MdrFinding), compare_starts);
 	window->scan->findings = window->findings;
 	window->scan->nfindings = window->nfindings;
 	window->scan->cut = window->cut;

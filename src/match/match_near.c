@@ -283,7 +283,8 @@ join_members(MdrWindow *window, const Sorted *allowed)
 		if (!is_allowed(allowed, &members->items[i]))
 			members->items[kept++] = members->items[i];
 	members->count = kept;
-	qsort(members->items, kept, sizeof(MdrSpan), compare_spans);
+	if (kept > 1)
+		qsort(members->items, kept, sizeof(MdrSpan), compare_spans);
 	for (uint32_t first = 0, next; status == MDR_OK && first < kept; first = next)
 	{
 		const MdrImageRule *rule = &window->engine->rules[members->items[first].owner];

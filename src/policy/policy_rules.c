@@ -200,6 +200,8 @@ mdr_read_category(MdrReader *reader, const MdrNode *node)
 	return status;
 }
 
+_Static_assert(offsetof(MdrRule, id) == 0 && offsetof(MdrWordList, name) == 0, "records begin with their names");
+
 typedef struct Named
 {
 	const char *name;
@@ -216,9 +218,12 @@ compare_named(const void *left, const void *right)
 	return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
 }
 
-/* Sorts count names that lie stride bytes apart; *twice becomes the second bearer of a repeated name, or count. */
+/*
+ * Sorts the names of count records of a size; a record begins with its name.  *twice becomes the second bearer of a repeated name,
+ * or count.
+ */
 static Named *
-sort_names(MdrArena *arena, const void *first, size_t stride, uint32_t count, uint32_t *twice)
+sort_names(MdrArena *arena, const void *records, size_t size, uint32_t count, uint32_t *twice)
 {
 	Named	   *names = mdr_alloc_array(arena, count + 1, sizeof(Named));
 
@@ -226,7 +231,7 @@ sort_names(MdrArena *arena, const void *first, size_t stride, uint32_t count, ui
 	if (names == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < count; i++)
-		names[i] = (Named) {*(const char *const *) ((const char *) first + i * stride), i};
+		names[i] = (Named) {*(const char *const *) ((const char *) records + i * size), i};
 	qsort(names, count, sizeof(Named), compare_named);
 	for (uint32_t i = 1; i < count; i++)
 		if (strcmp(names[i].name, names[i - 1].name) == 0 && names[i].index < *twice)
@@ -307,14 +312,14 @@ mdr_read_finish(MdrReader *reader)
 	uint32_t	twice;
 	Named	   *names = NULL;
 
-	if (sort_names(reader->scratch, &policy->rules->id, sizeof(MdrRule), policy->nrules, &twice) == NULL)
+	if (sort_names(reader->scratch, policy->rules, sizeof(MdrRule), policy->nrules, &twice) == NULL)
 		return mdr_reader_no_memory(reader);
 	if (twice < policy->nrules)
 	{
 		reader->rule = policy->rules[twice].id;
 		return mdr_reader_fail(reader, policy->rules[twice].place, "rule id is given twice");
 	}
-	names = sort_names(reader->scratch, &policy->lists->name, sizeof(MdrWordList), policy->nlists, &twice);
+	names = sort_names(reader->scratch, policy->lists, sizeof(MdrWordList), policy->nlists, &twice);
 	policy->lists_by_name = mdr_alloc_array(reader->arena, policy->nlists + 1, sizeof(uint32_t));
 	if (names == NULL || policy->lists_by_name == NULL)
 		return mdr_reader_no_memory(reader);
