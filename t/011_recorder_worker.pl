@@ -105,6 +105,19 @@ $lock->{handle}->finish;
 is(settled($node), $expected, 'when the row is free, all is counted');
 is($node->safe_psql('postgres', q{SELECT strikes FROM moderation.account WHERE account = 'flow'}), $strikes + 3, 'each once');
 
+# So it is while refusals keep the worker busy all the time.
+$lock = background($node, 'psql', '-X', '-d', 'postgres', '-c', q{BEGIN; UPDATE moderation.account SET reason = reason WHERE account = 'flow'; SELECT pg_sleep(60)});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
+$flow = flow(8, 4);
+$node->poll_query_until('postgres', 'SELECT uncounted > 100 FROM moderation.recorder_status()');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
+$lock->{handle}->finish;
+$node->poll_query_until('postgres', 'SELECT uncounted = 0 FROM moderation.recorder_status()');
+ok($flow->{handle}->pumpable, 'late strikes are counted under flow');
+$expected += acknowledged($flow);
+is(settled($node), $expected, 'and each refusal is one violation');
+is($node->safe_psql('postgres', q{SELECT sum(strikes) FROM moderation.account}), $expected, 'and one strike');
+
 # No worker can be started: both slots are taken by the recorders of other databases.
 $node->safe_psql('postgres', 'CREATE DATABASE one');
 $node->safe_psql('postgres', 'CREATE DATABASE two');

@@ -183,6 +183,8 @@ send_refused(MdrSending *sending)
 		fall_back(ring, sending);
 		if (look == MDR_LOOK_START)
 			(void) mdr_ring_start(ring);
+		else
+			mdr_ring_need(ring);
 		return;
 	}
 	if (wait_for_worker(ring, ticket, look, sending))

@@ -24,15 +24,18 @@
 #include "store/store.h"
 
 #define RETRY_ACCOUNTS "1000"	/* looked at in one go */
+#define RETRY_STRIKES 64		/* counted in one transaction: somebody may wait for a record meanwhile */
 
 typedef struct MdrWaiting
 {
 	char	   *account;
-	bool		locked;			/* else: the ladder fails for it */
+	MdrRetry	outcome;		/* of the last try: LATER, FAILED; MORE when it was not tried yet */
 	List	   *cleans;			/* of TimestampTz *, in order: clean contents stored meanwhile */
 } MdrWaiting;
 
 static List *waiting = NIL;		/* of MdrWaiting *, in TopMemoryContext */
+static List *round_accounts = NIL;	/* of char *: those whose turn is still to come, in round_context */
+static MemoryContext round_context = NULL;
 
 bool
 mdr_error_passes(int sqlstate)
@@ -88,6 +91,7 @@ make_waiting(const char *account)
 
 		entry = palloc0(sizeof(MdrWaiting));
 		entry->account = pstrdup(account);
+		entry->outcome = MDR_RETRY_MORE;
 		waiting = lappend(waiting, entry);
 		MemoryContextSwitchTo(old);
 	}
@@ -112,7 +116,7 @@ mdr_strike_waits(const char *account)
 void
 mdr_strike_defer(const char *account, bool locked)
 {
-	make_waiting(account)->locked = locked;
+	make_waiting(account)->outcome = locked ? MDR_RETRY_LATER : MDR_RETRY_FAILED;
 }
 
 void
@@ -212,19 +216,23 @@ apply_cleans(MdrWaiting *entry, int done, TimestampTz until)
 	return done;
 }
 
-/* In a transaction: counts what is uncounted of the account, in the order in which it occurred. */
-static void
-count_account(const char *account)
+/*
+ * In a transaction: counts what is uncounted of the account, in the order in which it occurred, up to RETRY_STRIKES.  True if
+ * that was all; *cleans is how many of the deferred clean contents were told.
+ */
+static bool
+count_account(const char *account, int *cleans)
 {
-	static Oid	one[] = {TEXTOID};
-	static Oid	two[] = {TEXTOID, UUIDOID};
+	static Oid	limited[] = {TEXTOID, INT8OID};
+	static Oid	single[] = {TEXTOID, UUIDOID};
 	MdrWaiting *entry = find_waiting(account);
-	Datum		values[2] = {CStringGetTextDatum(account), (Datum) 0};
+	Datum		values[2] = {CStringGetTextDatum(account), Int64GetDatum(RETRY_STRIKES)};
 	SPITupleTable *rows;
-	int			done = 0;
 
+	*cleans = 0;
 	query("SELECT violation_id, category, policy, suspend, occurred_at FROM moderation.violation "
-		  "WHERE account OPERATOR(pg_catalog.=) $1 AND strike AND NOT counted ORDER BY occurred_at", 1, one, values, SPI_OK_SELECT);
+		  "WHERE account OPERATOR(pg_catalog.=) $1 AND strike AND NOT counted ORDER BY occurred_at LIMIT $2", 2, limited, values,
+		  SPI_OK_SELECT);
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < rows->numvals; i++)
 	{
@@ -238,14 +246,17 @@ count_account(const char *account)
 		record.policy = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);
 		record.suspend = DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 4, &null));
 		record.occurred_at = DatumGetTimestampTz(SPI_getbinval(rows->vals[i], rows->tupdesc, 5, &null));
-		done = apply_cleans(entry, done, record.occurred_at);
+		*cleans = apply_cleans(entry, *cleans, record.occurred_at);
 
 		query("UPDATE moderation.violation SET counted = true WHERE account OPERATOR(pg_catalog.=) $1 "
-			  "AND violation_id OPERATOR(pg_catalog.=) $2 AND NOT counted", 2, two, values, SPI_OK_UPDATE);
+			  "AND violation_id OPERATOR(pg_catalog.=) $2 AND NOT counted", 2, single, values, SPI_OK_UPDATE);
 		if (SPI_processed == 1)
 			mdr_strike(&record);
 	}
-	(void) apply_cleans(entry, done, DT_NOEND);
+	if (rows->numvals == RETRY_STRIKES)
+		return false;
+	*cleans = apply_cleans(entry, *cleans, DT_NOEND);
+	return true;
 }
 
 static List *
@@ -283,67 +294,98 @@ uncounted_accounts(MemoryContext context)
 	return accounts;
 }
 
-MdrRetry
-mdr_strike_retry(bool (*interrupted) (void))
+/* One account's transaction.  True when the account is done with, for this round. */
+static bool
+retry_account(const char *account, MemoryContext context)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(caller, "moderation strikes", ALLOCSET_DEFAULT_SIZES);
-	volatile MdrRetry result = MDR_RETRY_DONE;
-	List	   *accounts = NIL;
-	ListCell   *cell;
+	volatile bool done = true;
 
 	PG_TRY();
 	{
-		accounts = uncounted_accounts(context);
+		MdrWaiting *entry;
+		int			cleans;
+
+		begin();
+		done = count_account(account, &cleans);
+		commit();
+		entry = find_waiting(account);
+		if (entry != NULL && done)
+			forget_waiting(entry);
+		else if (entry != NULL)
+			while (cleans-- > 0)
+			{
+				pfree(linitial(entry->cleans));
+				entry->cleans = list_delete_first(entry->cleans);
+			}
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = mdr_recover(context);
+		bool		passes = mdr_error_passes(error->sqlerrcode);
+
+		if (!passes)
+			ereport(LOG_SERVER_ONLY,
+					(errcode(error->sqlerrcode),
+					 errmsg("moderation recorder: strikes of account \"%s\" are not counted: %s", account, error->message)));
+		mdr_strike_defer(account, passes);
+	}
+	PG_END_TRY();
+	return done;
+}
+
+/* Begins a round: lists the accounts that have something uncounted.  False if even that failed. */
+static bool
+begin_round(MemoryContext context)
+{
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		round_accounts = uncounted_accounts(context);
+		done = true;
 	}
 	PG_CATCH();
 	{
 		ErrorData  *error = mdr_recover(context);
 
-		result = mdr_error_passes(error->sqlerrcode) ? MDR_RETRY_LATER : MDR_RETRY_FAILED;
+		ereport(LOG_SERVER_ONLY,
+				(errcode(error->sqlerrcode),
+				 errmsg("moderation recorder: cannot look for uncounted strikes: %s", error->message)));
 	}
 	PG_END_TRY();
+	return done;
+}
 
-	foreach(cell, accounts)
+MdrRetry
+mdr_strike_retry(bool (*interrupted) (void))
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MdrRetry	result = MDR_RETRY_DONE;
+	ListCell   *cell;
+
+	if (round_context == NULL)
+		round_context = AllocSetContextCreate(TopMemoryContext, "moderation recorder strikes", ALLOCSET_DEFAULT_SIZES);
+	if (round_accounts == NIL)
 	{
-		char	   *account = lfirst(cell);
-
+		MemoryContextReset(round_context);
+		if (!begin_round(round_context))
+			result = MDR_RETRY_FAILED;
+	}
+	for (bool first = true; round_accounts != NIL; first = false)
+	{
 		CHECK_FOR_INTERRUPTS();
-		if (interrupted())
+		if (!first && interrupted())
 		{
-			result = MDR_RETRY_LATER;
+			result = MDR_RETRY_MORE;
 			break;
 		}
-		MemoryContextSwitchTo(context);
-		PG_TRY();
-		{
-			MdrWaiting *entry;
-
-			begin();
-			count_account(account);
-			commit();
-			entry = find_waiting(account);
-			if (entry != NULL)
-				forget_waiting(entry);
-		}
-		PG_CATCH();
-		{
-			ErrorData  *error = mdr_recover(context);
-			bool		passes = mdr_error_passes(error->sqlerrcode);
-
-			if (!passes)
-				ereport(LOG_SERVER_ONLY,
-						(errcode(error->sqlerrcode),
-						 errmsg("moderation recorder: strikes of account \"%s\" are not counted: %s", account, error->message)));
-			mdr_strike_defer(account, passes);
-			if (passes)
-				result = MDR_RETRY_LATER;
-			else if (result == MDR_RETRY_DONE)
-				result = MDR_RETRY_FAILED;
-		}
-		PG_END_TRY();
+		MemoryContextSwitchTo(round_context);
+		if (retry_account(linitial(round_accounts), round_context))
+			round_accounts = list_delete_first(round_accounts);
 	}
+	/* The most urgent of what is left. */
+	foreach(cell, waiting)
+		result = Max(result, ((MdrWaiting *) lfirst(cell))->outcome);
 	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(context);
 	return result;
 }

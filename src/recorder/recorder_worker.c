@@ -41,6 +41,7 @@
 #define RETRY_MS 50				/* after an error that passes */
 #define GIVE_UP_MS 5000			/* after so long without resources a batch goes back to its senders */
 #define SPOOL_RETRY_MS 500
+#define OVERDUE_MS 250			/* spool and strikes wait so much longer while the ring is never empty */
 #define SPOOL_BATCH_BYTES (1024 * 1024)
 #define STRIKE_RETRY_MS 100
 #define STRIKE_FAILED_MS 10000
@@ -72,7 +73,8 @@ static MdrRing *ring;
 static MemoryContext batch_context;
 static MemoryContext spool_context;
 static TimestampTz strikes_due = 0; /* when to count what is uncounted; 0 = never */
-static TimestampTz spool_due = 0;	/* likewise for the spool */
+static bool strikes_left = false;	/* some were left uncounted, perhaps after the round under way began */
+static TimestampTz spool_due = 0;	/* when to look at the spool */
 
 static void
 at_exit(int code, Datum unused)
@@ -103,6 +105,9 @@ override_settings(void)
 	mdr_no_transaction_timeout_compat(set);
 	set("default_tablespace", "");
 	set("jit", "off");
+	/* It would log preserved content as a parameter. */
+	if (GetConfigOption("auto_explain.log_min_duration", true, false) != NULL)
+		set("auto_explain.log_min_duration", "-1");
 	set("DateStyle", "ISO, YMD");
 	set("IntervalStyle", "postgres");
 }
@@ -130,7 +135,10 @@ write_unit(MdrUnit *unit, bool strikes, bool keep_content, MdrAttempt *attempt)
 				attempt->phase = MDR_PHASE_ROW;
 			}
 			else
+			{
 				mdr_clean_defer(record.account, record.occurred_at);
+				attempt->deferred = true;
+			}
 			continue;
 		}
 		if (!mdr_write_record(&record, now, keep_content, true))
@@ -239,6 +247,17 @@ log_failure(const ErrorData *error, const char *what)
 			 errmsg("moderation recorder: %s: %s", what, error->message)));
 }
 
+/* Notes that an attempt left strikes, or clean contents, for later. */
+static void
+leave_strikes(const MdrAttempt *attempt)
+{
+	if (!attempt->deferred)
+		return;
+	strikes_left = true;
+	if (strikes_due == 0)
+		strikes_due = GetCurrentTimestamp();
+}
+
 /*
  * Records the units; false when the failure passes, then nothing was done and all are to be tried again.  Otherwise each has an
  * outcome: RECORDED, WITHDRAWN, or LOST.
@@ -257,14 +276,11 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 		if (attempt.phase == MDR_PHASE_STRIKE)
 			mdr_strike_defer(attempt.account, passes);
 		done = attempt_all(taken, count, false, true, &attempt);
-		if (done)
-			strikes_due = GetCurrentTimestamp();
 	}
 	if (done)
 	{
 		*recorded += attempt.recorded;
-		if (attempt.deferred && strikes_due == 0)
-			strikes_due = GetCurrentTimestamp();
+		leave_strikes(&attempt);
 		return true;
 	}
 	/* Memory may be short because of one unit alone, which then must not keep the others. */
@@ -286,7 +302,7 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 	if (attempt_all(taken, 1, false, false, &attempt))
 	{
 		*recorded += attempt.recorded;
-		strikes_due = GetCurrentTimestamp();
+		leave_strikes(&attempt);
 	}
 	else
 		taken->outcome = MDR_LOST;
@@ -477,6 +493,10 @@ serve_strikes(void)
 	set("lock_timeout", LOCK_TIMEOUT);
 	switch (result)
 	{
+		case MDR_RETRY_MORE:
+			/* In turn with the ring from now on, or a flow that is faster would never let them catch up. */
+			strikes_due = in(-OVERDUE_MS);
+			return true;
 		case MDR_RETRY_LATER:
 			strikes_due = in(STRIKE_RETRY_MS);
 			return true;
@@ -484,7 +504,9 @@ serve_strikes(void)
 			strikes_due = in(STRIKE_FAILED_MS);
 			return false;
 		case MDR_RETRY_DONE:
-			strikes_due = 0;
+			/* What was left uncounted since the round began was not in its list. */
+			strikes_due = strikes_left ? in(0) : 0;
+			strikes_left = false;
 			return false;
 	}
 	return false;
@@ -503,10 +525,11 @@ wait_for(TimestampTz idle_until)
 	return Max(1, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until));
 }
 
+/* Whether a time has come, so many milliseconds ago; 0 never comes. */
 static bool
-is_due(TimestampTz due)
+is_due(TimestampTz due, long ago)
 {
-	return due != 0 && GetCurrentTimestamp() >= due;
+	return due != 0 && GetCurrentTimestamp() >= TimestampTzPlusMilliseconds(due, ago);
 }
 
 static void
@@ -516,6 +539,7 @@ serve(void)
 	TimestampTz idle_until;
 	TimestampTz spool_failed = 0;	/* since when the spool cannot be drained */
 	bool		stay = false;	/* for strikes */
+	bool		worked;
 
 	/* First what is waited for, then what a predecessor or a time without one has left. */
 	spool_due = strikes_due = GetCurrentTimestamp();
@@ -530,12 +554,16 @@ serve(void)
 			ProcessConfigFile(PGC_SIGHUP);
 			override_settings();
 		}
-		if (serve_ring(space))
-		{
+		worked = serve_ring(space);
+		if (worked)
 			idle_until = in(mdr_recorder_idle);
+		if (mdr_ring_fetch_spooled(ring) && spool_due == 0)
+			spool_due = GetCurrentTimestamp();
+
+		/* Those who wait come first, but a flow without end must not keep the rest from its turn. */
+		if (worked && !is_due(spool_due, OVERDUE_MS) && !is_due(strikes_due, OVERDUE_MS))
 			continue;
-		}
-		if (mdr_ring_fetch_spooled(ring) || is_due(spool_due))
+		if (is_due(spool_due, 0))
 		{
 			if (serve_spool(space))
 				spool_due = spool_failed = 0;
@@ -549,11 +577,13 @@ serve(void)
 			}
 			continue;
 		}
-		if (is_due(strikes_due))
+		if (is_due(strikes_due, 0))
 		{
 			stay = serve_strikes();
 			continue;
 		}
+		if (worked)
+			continue;
 		if ((!stay && GetCurrentTimestamp() >= idle_until) || mdr_ring_stopping(ring))
 		{
 			if (mdr_ring_leave(ring))

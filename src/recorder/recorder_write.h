@@ -27,16 +27,17 @@ extern bool mdr_strike_waits(const char *account);
 extern void mdr_strike_defer(const char *account, bool locked);
 extern void mdr_clean_defer(const char *account, TimestampTz occurred_at);
 
-typedef enum MdrRetry
+typedef enum MdrRetry			/* in order of urgency */
 {
 	MDR_RETRY_DONE,				/* nothing is left to count */
-	MDR_RETRY_LATER,			/* somebody holds a row: soon again */
-	MDR_RETRY_FAILED			/* the ladder fails for some other reason: not before the next worker */
+	MDR_RETRY_FAILED,			/* the ladder fails for a reason that does not pass: after a while, or by the next worker */
+	MDR_RETRY_LATER,			/* somebody holds a row: soon */
+	MDR_RETRY_MORE				/* interrupted, or not tried yet: as soon as may be */
 } MdrRetry;
 
 /*
- * Counts what is recorded and uncounted, one transaction for each account, until interrupted() says that there is better to do
- * (then: MDR_RETRY_LATER).  Outside a transaction.
+ * Counts what is recorded and uncounted, account by account, in short transactions, at least one, until interrupted() says that
+ * there is better to do.  Outside a transaction.
  */
 extern MdrRetry mdr_strike_retry(bool (*interrupted) (void));
 
