@@ -460,7 +460,8 @@ unite(MdrCompiler *compiler)
 {
 	MdrTermUses *uses = &compiler->uses;
 
-	qsort(uses->items, uses->count, sizeof(MdrTermUse), compare_uses);
+	if (uses->count > 1)
+		qsort(uses->items, uses->count, sizeof(MdrTermUse), compare_uses);
 	for (uint32_t i = 0; i < uses->count; i++)
 	{
 		const MdrTermUse *item = &uses->items[i];

@@ -114,7 +114,8 @@ limits(void)
 	mdr_arena_reset(arena);
 	ok(mdr_alloc(arena, 20000) != NULL, "until a reset");
 	ok(mdr_alloc(arena, SIZE_MAX) == NULL && mdr_alloc(arena, SIZE_MAX - 8) == NULL, "absurd sizes are refused");
-	ok(mdr_alloc_array(arena, SIZE_MAX / 2, 3) == NULL && mdr_alloc_array(arena, 10, 10) != NULL, "so are products that overflow");
+	ok(mdr_alloc_array(arena, SIZE_MAX / 2, 3) == NULL && mdr_alloc_array(arena, 10, 10) != NULL,
+	   "so are products that overflow");
 	ok(mdr_strndup(arena, "", SIZE_MAX) == NULL && mdr_grow(arena, NULL, 0, SIZE_MAX) == NULL, "whoever asks");
 	mdr_arena_destroy(arena);
 }
@@ -144,10 +145,13 @@ errors(void)
 	MdrError	error = {.file = "hate.yaml", .rule = "hate.expel.en"};
 	char		text[700];
 
-	ok(mdr_fail(&error, MDR_INVALID, 3, 7, "unknown key \"%s\"", "wieght") == MDR_INVALID, "a failure returns its status");
-	ok(error.status == MDR_INVALID && error.line == 3 && error.column == 7 && strcmp(error.message, "unknown key \"wieght\"") == 0,
+	ok(mdr_fail(&error, MDR_INVALID, 3, 7, "unknown key \"%s\"", "wieght") == MDR_INVALID,
+	   "a failure returns its status");
+	ok(error.status == MDR_INVALID && error.line == 3 && error.column == 7 &&
+	   strcmp(error.message, "unknown key \"wieght\"") == 0,
 	   "and says where and what");
-	ok(strcmp(error.file, "hate.yaml") == 0 && strcmp(error.rule, "hate.expel.en") == 0, "file and rule stay as they were set");
+	ok(strcmp(error.file, "hate.yaml") == 0 && strcmp(error.rule, "hate.expel.en") == 0,
+	   "file and rule stay as they were set");
 	ok(mdr_fail(NULL, MDR_BROKEN, 0, 0, "nobody hears") == MDR_BROKEN, "nobody need listen");
 	for (int shift = 0; shift < 3; shift++)
 	{
@@ -158,7 +162,8 @@ errors(void)
 			memcpy(text + i, "\xE4\xB8\xAD\0", 4);
 		(void) mdr_fail(&error, MDR_INVALID, 1, 1, "%s", text);
 		length = strlen(error.message);
-		ok(length < sizeof(error.message) && length > sizeof(error.message) - 4 && (length - shift) % 3 == 0, "a long message is cut between characters");
+		ok(length < sizeof(error.message) && length > sizeof(error.message) - 4 && (length - shift) % 3 == 0,
+		   "a long message is cut between characters");
 	}
 	memset(text, 'x', sizeof(text));
 	text[sizeof(text) - 1] = '\0';

@@ -208,7 +208,7 @@ static void
 memory(void)
 {
 	static const char *const text = "bomb cat dog gun police said aaaac k i l l k1ll grave mild 炸 chapter one";
-	const char *expected = strdup(found_in(&made, text, strlen(text)));
+	char	   *expected = strdup(found_in(&made, text, strlen(text)));
 	MdrArena   *arena = mdr_arena_create(0);
 	unsigned	failed = 0,
 				wrong = 0;
@@ -230,6 +230,7 @@ memory(void)
 	}
 	ok(failed > 5 && n < 10000 && wrong == 0, "each of %u allocations that fails is reported", failed);
 	ok(strcmp(found_in(&made, text, strlen(text)), expected) == 0, "and the engine works on");
+	free(expected);
 	mdr_arena_destroy(arena);
 }
 

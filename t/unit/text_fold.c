@@ -157,7 +157,8 @@ every_code_point(void)
 static void
 every_decomposition(void)
 {
-	static const UChar32 before[] = {0, 'a', 0x304B, 0x30CF, 0x1100, 0xAC00, 0x0E01, 0x0915, 0x05D0, 0x0301, 0x3099, 0x0E48};
+	static const UChar32 before[] = {0, 'a', 0x304B, 0x30CF, 0x1100, 0xAC00, 0x0E01, 0x0915, 0x05D0, 0x0301, 0x3099,
+									 0x0E48};
 	int			wrong = 0;
 	int			forms = 0;
 
@@ -165,7 +166,8 @@ every_decomposition(void)
 	{
 		UErrorCode	status = U_ZERO_ERROR;
 		UChar		raw[40];
-		bool		interesting = unorm2_getRawDecomposition(nfd, c, raw, 40, &status) > 0 || u_getCombiningClass(c) != 0 ||
+		bool		interesting = unorm2_getRawDecomposition(nfd, c, raw, 40, &status) > 0 ||
+			u_getCombiningClass(c) != 0 ||
 			(c >= 0x1100 && c <= 0x11FF);
 
 		if (U_IS_SURROGATE(c) || !interesting || (c >= 0xAC00 && c <= 0xD7A3 && c % 7 != 0))
@@ -192,7 +194,8 @@ every_decomposition(void)
 				if (!equal(&text[form], text[0].bytes, text[0].length))
 				{
 					wrong++;
-					complain(form == 1 ? "NFD" : "NFC", bytes[0], length[0], text[form].bytes, text[form].length, text[0].bytes,
+					complain(form == 1 ? "NFD" : "NFC", bytes[0], length[0], text[form].bytes, text[form].length,
+							 text[0].bytes,
 							 text[0].length);
 				}
 			}
@@ -219,11 +222,14 @@ static UChar32
 draw(void)
 {
 	static const UChar32 ranges[][2] = {
-		{' ', 0x7E}, {'a', 'z'}, {'A', 'Z'}, {'0', '9'}, {0, 0x20}, {0x80, 0xFF}, {0x100, 0x24F}, {0x300, 0x36F}, {0x370, 0x3FF},
+		{' ', 0x7E}, {'a', 'z'}, {'A', 'Z'}, {'0', '9'}, {0, 0x20}, {0x80, 0xFF}, {0x100, 0x24F}, {0x300, 0x36F},
+		{0x370, 0x3FF},
 		{0x400, 0x4FF}, {0x530, 0x58F}, {0x590, 0x6FF}, {0x900, 0x9FF}, {0xB80, 0xDFF}, {0xE00, 0xEFF}, {0xF00, 0xFFF},
 		{0x1000, 0x109F}, {0x1100, 0x11FF}, {0x1100, 0x1112}, {0x1161, 0x1175}, {0x11A8, 0x11C2}, {0x1780, 0x17FF},
-		{0x2000, 0x206F}, {0x2100, 0x24FF}, {0x3000, 0x30FF}, {0x3041, 0x3096}, {0x3099, 0x309C}, {0x3100, 0x318F}, {0x3200, 0x33FF},
-		{0x4E00, 0x9FFF}, {0x4E00, 0x9FFF}, {0xA4D0, 0xA4FF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF}, {0xFB00, 0xFDFF}, {0xFE00, 0xFFEF},
+		{0x2000, 0x206F}, {0x2100, 0x24FF}, {0x3000, 0x30FF}, {0x3041, 0x3096}, {0x3099, 0x309C}, {0x3100, 0x318F},
+		{0x3200, 0x33FF},
+		{0x4E00, 0x9FFF}, {0x4E00, 0x9FFF}, {0xA4D0, 0xA4FF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF}, {0xFB00, 0xFDFF},
+		{0xFE00, 0xFFEF},
 		{0x1D400, 0x1D7FF}, {0x1F100, 0x1F1FF}, {0x1F300, 0x1F64F}, {0x20000, 0x2A6DF}, {0xE0000, 0xE01EF}, {0, 0x10FFFF}
 	};
 	const UChar32 *range = ranges[roll(sizeof(ranges) / sizeof(ranges[0]))];
@@ -236,7 +242,8 @@ draw(void)
 static uint32_t
 random_text(char *bytes, uint32_t most, uint32_t invalid)
 {
-	static const char *const bad[] = {"\x80", "\xC0\xAF", "\xE4\xB8", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\xF0\x9F\x98", "\xE0\x80\xAF",
+	static const char *const bad[] = {"\x80", "\xC0\xAF", "\xE4\xB8", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF",
+									  "\xF0\x9F\x98", "\xE0\x80\xAF",
 		"\xC3", "\xF8\x88\x80\x80\x80"};
 	uint32_t	n = roll(most) + 1;
 	uint32_t	length = 0;
@@ -327,7 +334,8 @@ random_strings(void)
 				if (!equal(&other, text.bytes, text.length))
 				{
 					formed++;
-					complain(form == 0 ? "NFD" : "NFC", given, length, other.bytes, other.length, text.bytes, text.length);
+					complain(form == 0 ? "NFD" : "NFC", given, length, other.bytes, other.length, text.bytes,
+							 text.length);
 				}
 			}
 		}
@@ -356,7 +364,8 @@ same_by_every_path(void)
 			text[scalar] = fold(given, length);
 		}
 		mdr_test_text_scalar = false;
-		if (!equal(&text[0], text[1].bytes, text[1].length) || text[0].views != text[1].views || text[0].has_han != text[1].has_han)
+		if (!equal(&text[0], text[1].bytes, text[1].length) || text[0].views != text[1].views ||
+			text[0].has_han != text[1].has_han)
 		{
 			wrong++;
 			complain("vector and scalar", given, length, text[0].bytes, text[0].length, text[1].bytes, text[1].length);
@@ -417,7 +426,8 @@ by_hand(void)
 		mdr_arena_reset(arena);
 		text = fold(pairs[i].given, strlen(pairs[i].given));
 		if (!equal(&text, pairs[i].folded, strlen(pairs[i].folded)))
-			complain("by hand", pairs[i].given, strlen(pairs[i].given), text.bytes, text.length, pairs[i].folded, strlen(pairs[i].folded));
+			complain("by hand", pairs[i].given, strlen(pairs[i].given), text.bytes, text.length, pairs[i].folded,
+					 strlen(pairs[i].folded));
 		ok(equal(&text, pairs[i].folded, strlen(pairs[i].folded)) && text.bytes[text.length] == '\0', pairs[i].folded);
 	}
 	text = fold("a\0b\0", 4);

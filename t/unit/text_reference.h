@@ -2,9 +2,9 @@
  * text_reference.h
  *		The fold written a second time, for text_fold.c to compare with: slow, and of ICU's functions only.
  *
- * It folds whole strings, step by step, with ICU's functions and sets of characters, and shares nothing with the generator of
- * the table but the decisions, which are written down in text.h and in the generator's head.  Han variants of our own are not
- * among them.
+ * It folds whole strings, step by step, with ICU's functions and sets of characters, and shares nothing with the
+ * generator of the table but the decisions, which are written down in text.h and in the generator's head.  Han
+ * variants of our own are not among them.
  */
 #ifndef TEXT_REFERENCE_H
 #define TEXT_REFERENCE_H
@@ -254,13 +254,15 @@ shape_han(UChar32 c)
 		return simplified(c) == 0x82E7 ? 0x82CE : simplified(c);
 	skeleton_of(c, like, sizeof(like));
 	U8_NEXT(like, i, -1, single);
-	return u_charType(c) == U_OTHER_SYMBOL && like[i] == '\0' && uscript_getScript(single, &status) == USCRIPT_HAN ? single : c;
+	return u_charType(c) == U_OTHER_SYMBOL && like[i] == '\0' &&
+		uscript_getScript(single, &status) == USCRIPT_HAN ? single : c;
 }
 
 static void
 shape(UChar32 c, String *result)
 {
-	static const UChar32 arabic[][2] = {{0x671, 0x627}, {0x649, 0x64A}, {0x6CC, 0x64A}, {0x6A9, 0x643}, {0x629, 0x647}, {0x6C1, 0x647}};
+	static const UChar32 arabic[][2] = {{0x671, 0x627}, {0x649, 0x64A}, {0x6CC, 0x64A}, {0x6A9, 0x643},
+										{0x629, 0x647}, {0x6C1, 0x647}};
 	UErrorCode	status = U_ZERO_ERROR;
 	UScriptCode script = uscript_getScript(c, &status);
 
@@ -294,7 +296,8 @@ reads_otherwise(UChar32 c, String *result)
 	static const struct
 	{
 		UChar32		first, last;
-	}			letters[] = {{0x1F1E6, 0x1F1FF}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}, {0x1F110, 0x1F129}, {0x249C, 0x24B5}};
+	}			letters[] = {{0x1F1E6, 0x1F1FF}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}, {0x1F110, 0x1F129},
+							 {0x249C, 0x24B5}};
 	String		parts;
 	char		like[100];
 

@@ -1,7 +1,7 @@
 /*
  * text_views.c
- *		Tests of the views: what each makes of disguises, which texts show signs of one, what counts as changed, and that
- *		spans lead back to the bytes given.
+ *		Tests of the views: what each makes of disguises, which texts show signs of one, what counts as changed, and
+ *		that spans lead back to the bytes given.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +123,8 @@ finds(const MdrText *text, const char *term)
 	must(mdr_text_view_term(arena, text->view, term, strlen(term), &wanted, &length));
 	for (uint32_t at = 0; length > 0 && at + length <= text->length; at++)
 	{
-		if (memcmp(text->bytes + at, wanted, length) == 0 && mdr_text_boundary(text, at) && mdr_text_boundary(text, at + length) &&
+		if (memcmp(text->bytes + at, wanted, length) == 0 && mdr_text_boundary(text, at) &&
+			mdr_text_boundary(text, at + length) &&
 			mdr_text_changed(text, at, at + length))
 			return true;
 	}
@@ -240,7 +241,8 @@ only_changes_count(void)
 
 	ok(strcmp(text.bytes, "skiii at kiii") == 0, "l reads i everywhere");
 	ok(!mdr_text_changed(&text, 0, 5) && mdr_text_changed(&text, 9, 13), "but only digits count as changed");
-	ok(!mdr_text_changed(&text, 9, 10) && mdr_text_changed(&text, 10, 11) && !mdr_text_changed(&text, 11, 13), "to the byte");
+	ok(!mdr_text_changed(&text, 9, 10) && mdr_text_changed(&text, 10, 11) && !mdr_text_changed(&text, 11, 13),
+	   "to the byte");
 	ok(!mdr_text_changed(&text, 5, 5), "and nothing in an empty span");
 	plain = fold("ab \xE7\x82\xB8 \xE5\xBC\xB9\xE8\x8D\xAF", 13);
 	text = view_of(&plain, MDR_VIEW_JOINED);
@@ -249,7 +251,8 @@ only_changes_count(void)
 	ok(!mdr_text_changed(&text, 0, 5), "nor is a space beside a word");
 	plain = fold("boook books", 11);
 	text = view_of(&plain, MDR_VIEW_SQUEEZED);
-	ok(strcmp(text.bytes, "bok boks") == 0 && mdr_text_changed(&text, 0, 3) && !mdr_text_changed(&text, 4, 8), "a letter twice is spelling, thrice a change");
+	ok(strcmp(text.bytes, "bok boks") == 0 && mdr_text_changed(&text, 0, 3) && !mdr_text_changed(&text, 4, 8),
+	   "a letter twice is spelling, thrice a change");
 	ok(mdr_text_changed(&plain, 0, 1), "the plain view is all changed");
 	plain = fold("k i l l   y o u", 15);
 	text = view_of(&plain, MDR_VIEW_JOINED);
@@ -404,7 +407,8 @@ spans_lead_back(void)
 				continue;
 			checked++;
 			mdr_text_span(&text, start, end, &from, &to);
-			if (from >= to || to > length || (!invalid && (!starts_character(given, length, from) || !starts_character(given, length, to))))
+			if (from >= to || to > length ||
+				(!invalid && (!starts_character(given, length, from) || !starts_character(given, length, to))))
 			{
 				split++;
 				continue;
@@ -461,8 +465,8 @@ changes_are_announced(void)
 }
 
 /*
- * Bytes in no order at all, in memory of exactly their size, so that a sanitizer sees a step too far: every function comes back,
- * both paths agree, and no span leads outside.
+ * Bytes in no order at all, in memory of exactly their size, so that a sanitizer sees a step too far: every function
+ * comes back, both paths agree, and no span leads outside.
  */
 static void
 hostile_bytes(void)
@@ -478,13 +482,21 @@ hostile_bytes(void)
 		MdrText		scalar;
 
 		for (uint32_t i = 0; i < length; i++)
-			bytes[i] = round % 3 == 0 ? (int) roll(256) : i > 0 && roll(4) == 0 ? bytes[i - 1] : liked[roll(sizeof(liked) - 1)];
+		{
+			if (round % 3 == 0)
+				bytes[i] = (char) roll(256);
+			else if (i > 0 && roll(4) == 0)
+				bytes[i] = bytes[i - 1];
+			else
+				bytes[i] = liked[roll(sizeof(liked) - 1)];
+		}
 		mdr_arena_reset(arena);
 		mdr_test_text_scalar = true;
 		scalar = fold(bytes, length);
 		mdr_test_text_scalar = false;
 		plain = fold(bytes, length);
-		wrong += plain.length != scalar.length || memcmp(plain.bytes, scalar.bytes, plain.length) != 0 || plain.views != scalar.views;
+		wrong += plain.length != scalar.length || memcmp(plain.bytes, scalar.bytes, plain.length) != 0 ||
+			plain.views != scalar.views;
 		for (MdrView which = MDR_VIEW_PLAIN; which < MDR_NVIEWS; which++)
 		{
 			MdrText		text = view_of(&plain, which);

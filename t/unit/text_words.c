@@ -131,7 +131,8 @@ wholes_in_thai(void)
 	/* water | bottle | big */
 	const char *content = "\xE0\xB8\x99\xE0\xB9\x89\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94\xE0\xB9\x83\xE0\xB8\xAB\xE0\xB8\x8D\xE0\xB9\x88";
 
-	ok(is_whole(content, "\xE0\xB8\x99\xE0\xB9\x89\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94"), "two Thai words are whole");
+	ok(is_whole(content, "\xE0\xB8\x99\xE0\xB9\x89\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94"),
+	   "two Thai words are whole");
 	ok(!is_whole(content, "\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7\xE0\xB8\x94"), "the end of one and another are not");
 	ok(!is_whole(content, "\xE0\xB8\xB3\xE0\xB8\x82\xE0\xB8\xA7"), "nor are the end and the start of two");
 }
@@ -143,10 +144,12 @@ wholes_in_a_view(void)
 	MdrText		plain = fold("\xE5\x90\xB8\xE9\xA3\x9F \xE5\xA4\xA7*\xE9\xBA\xBB");
 	MdrText		text;
 
-	ok(mdr_text_view(arena, &plain, MDR_VIEW_JOINED, &text) == MDR_OK && strlen(text.bytes) == 12 && mdr_text_whole_words(&text, 6, 12),
+	ok(mdr_text_view(arena, &plain, MDR_VIEW_JOINED, &text) == MDR_OK && strlen(text.bytes) == 12 &&
+	   mdr_text_whole_words(&text, 6, 12),
 	   "a joined word is whole");
 	plain = fold("\xE5\xA4\xA7 \xE9\xBA\xBB\xE7\x83\xA6");
-	ok(mdr_text_view(arena, &plain, MDR_VIEW_JOINED, &text) == MDR_OK && !mdr_text_whole_words(&text, 0, 6), "words that only touch are not");
+	ok(mdr_text_view(arena, &plain, MDR_VIEW_JOINED, &text) == MDR_OK && !mdr_text_whole_words(&text, 0, 6),
+	   "words that only touch are not");
 }
 
 /* Long surroundings are cut, and long spans are not asked about. */
@@ -164,7 +167,8 @@ at_length(void)
 	ok(mdr_text_whole_words(&text, 0, text.length), "a span of thousands of characters stands");
 	ok(mdr_text_whole_words(&text, 3, 3), "an empty span stands");
 	(void) mdr_text_whole_words(&text, 1, 5);
-	ok(mdr_text_boundary(&text, 0) && mdr_text_boundary(&text, text.length) && mdr_text_boundary(&text, text.length + 10), "the ends are boundaries");
+	ok(mdr_text_boundary(&text, 0) && mdr_text_boundary(&text, text.length) &&
+	   mdr_text_boundary(&text, text.length + 10), "the ends are boundaries");
 }
 
 int
@@ -175,14 +179,16 @@ main(void)
 	arena = mdr_arena_create(0);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 	{
-		snprintf(what, sizeof(what), "%s is %s word in %s", words[i].term, words[i].answer ? "a" : "no", words[i].content);
+		snprintf(what, sizeof(what), "%s is %s word in %s", words[i].term, words[i].answer ? "a" : "no",
+				 words[i].content);
 		ok(is_word(words[i].content, words[i].term) == words[i].answer, what);
 	}
 	for (int round = 0; round < 2; round++)
 	{
 		for (size_t i = 0; i < sizeof(wholes) / sizeof(wholes[0]); i++)
 		{
-			snprintf(what, sizeof(what), "%s is %s in %s", wholes[i].term, wholes[i].answer ? "whole" : "not whole", wholes[i].content);
+			snprintf(what, sizeof(what), "%s is %s in %s", wholes[i].term, wholes[i].answer ? "whole" : "not whole",
+					 wholes[i].content);
 			ok(is_whole(wholes[i].content, wholes[i].term) == wholes[i].answer, what);
 		}
 		mdr_text_release();		/* and again with a new iterator */
