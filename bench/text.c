@@ -3,7 +3,8 @@
  *		What folding costs: microseconds a row of 512 bytes, beside memcpy and beside ICU doing the same.
  *
  * The rows are generated here, from word lists, with a fixed seed.  The figure is the best of fifteen runs over 1000
- * different rows.  "Views" is the fold and every view that it shows signs of.  Build and run, from the top of the tree, after make:
+ * different rows.  "Views" is the fold and every view that it shows signs of.  Build and run, from the top of the
+ * tree, after make:
  *
  *	gcc -g -O2 -std=gnu11 -Wall -Isrc bench/text.c $(find src/base src/text -name '*.o') -o build/bench_text \
  *		$(pkg-config --cflags --libs icu-uc icu-i18n) && build/bench_text

@@ -2,13 +2,13 @@
  * base_arena.c
  *		Arenas: memory that is handed out piece by piece and given back at once.
  *
- * An arena is a list of chunks from malloc; a piece is cut from the chunk at its head, and a piece too large for that gets
- * a chunk of its own behind it, so that the head's rest is not lost.  Each chunk remembers how far it was ever used: what
- * lies beyond is still zero from calloc and need not be cleared again, which makes large buffers cheap.
+ * An arena is a list of chunks from malloc; a piece is cut from the chunk at its head, and a piece too large for that
+ * gets a chunk of its own behind it, so that the head's rest is not lost.  Each chunk remembers how far it was ever
+ * used: what lies beyond is still zero from calloc and need not be cleared again, which makes large buffers cheap.
  *
- * Input and output: sizes in, pointers out.  Locks: none, an arena is used by one thread at a time.  Memory: the arena owns
- * its chunks until mdr_arena_destroy.  Errors: NULL, when malloc fails, the limit is reached or a size overflows; the arena
- * stays usable.
+ * Input and output: sizes in, pointers out.  Locks: none, an arena is used by one thread at a time.  Memory: the
+ * arena owns its chunks until mdr_arena_destroy.  Errors: NULL, when malloc fails, the limit is reached or a size
+ * overflows; the arena stays usable.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * base_error.c
  *		Says why something was refused.
  *
- * Input: a status, a place and a printf format; output: the MdrError filled, and the status again.  Locks and memory: none.
- * Errors: a message too long is cut, at a character's boundary; the file and rule that the caller has set stay.
+ * Input: a status, a place and a printf format; output: the MdrError filled, and the status again.  Locks and memory:
+ * none. Errors: a message too long is cut, at a character's boundary; the file and rule that the caller has set stay.
  */
 #include <stdio.h>
 #include <string.h>

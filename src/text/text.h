@@ -2,23 +2,26 @@
  * text.h
  *		Content as the rules see it: one normalisation, further views of it, and the way back to the text as given.
  *
- * The plain view folds each code point by a table that is generated from ICU at build time: NFKC_Casefold (Unicode Standard,
- * section 3.13); canonical decomposition; combining marks dropped where they are not vowels of the script; control characters
- * and default ignorables dropped; decimal digits of all scripts to ASCII; non-ASCII look-alikes to the Latin letter of their UTS
- * #39 prototype, so that much of Cyrillic and Greek reads as Latin; traditional to simplified Han.  Any run of white space is one
- * space, also at either end of the text.  ASCII is only lower-cased.  Canonically equivalent texts fold alike, and folding twice is
- * folding once.  Content, terms and patterns all go through this same fold, so that what an author writes is what is looked for.
+ * The plain view folds each code point by a table that is generated from ICU at build time: NFKC_Casefold (Unicode
+ * Standard, section 3.13); canonical decomposition; combining marks dropped where they are not vowels of the script;
+ * control characters and default ignorables dropped; decimal digits of all scripts to ASCII; non-ASCII look-alikes to
+ * the Latin letter of their UTS #39 prototype, so that much of Cyrillic and Greek reads as Latin; traditional to
+ * simplified Han.  Any run of white space is one space, also at either end of the text.  ASCII is only lower-cased.
+ * Canonically equivalent texts fold alike, and folding twice is folding once.  Content, terms and patterns all go
+ * through this same fold, so that what an author writes is what is looked for.
  *
- * The other views undo one disguise each, are made only when the plain view shows signs of it, and have their own matchers:
- * a term goes through mdr_text_view_term() for the view, and a match in such a view counts only where the view changed something
- * within the matched span (mdr_text_changed), so that a view adds no false alarms on ordinary text.
+ * The other views undo one disguise each, are made only when the plain view shows signs of it, and have their own
+ * matchers: a term goes through mdr_text_view_term() for the view, and a match in such a view counts only where the
+ * view changed something within the matched span (mdr_text_changed), so that a view adds no false alarms on ordinary
+ * text.
  *
  *	plain		the fold itself
- *	leet		digits and symbols inside words read as letters:  k1ll, @ss, h4te, kiIl   (both sides write every l as i)
- *	joined		letters spread by spaces or punctuation put together:  b o m b, b.o.m.b, 炸*弹   (both sides have no spaces at
- *				all; where one was taken out between words, mdr_text_boundary() still says so)
- *	squeezed	stretched letters:  killlll, haaate   (both sides write every run of one letter as a single one; three in a row
- *				count as changed, two as spelling)
+ *	leet		digits and symbols inside words read as letters:  k1ll, @ss, h4te, kiIl   (both sides write every l
+ *				as i)
+ *	joined		letters spread by spaces or punctuation put together:  b o m b, b.o.m.b, 炸*弹   (both sides have no
+ *				spaces at all; where one was taken out between words, mdr_text_boundary() still says so)
+ *	squeezed	stretched letters:  killlll, haaate   (both sides write every run of one letter as a single one; three
+ *				in a row count as changed, two as spelling)
  *
  * Memory: an MdrText's buffers belong to the arena it was made in.
  */
@@ -61,9 +64,10 @@ extern MdrStatus mdr_text_fold(MdrArena *arena, const char *given, size_t length
 extern MdrStatus mdr_text_view(MdrArena *arena, const MdrText *plain, MdrView view, MdrText *text);
 
 /*
- * A policy's term as it must be looked for in the view: folded, without white space at its ends, then transformed as the view
- * transforms content, and for "joined" without its spaces, hyphens and the like.  *out has a terminating zero and belongs to the arena; its length may be 0 (the term
- * consists of nothing the view keeps: do not look for it there).
+ * A policy's term as it must be looked for in the view: folded, without white space at its ends, then transformed as
+ * the view transforms content, and for "joined" without its spaces, hyphens and the like.  *out has a terminating
+ * zero and belongs to the arena; its length may be 0 (the term consists of nothing the view keeps: do not look for it
+ * there).
  */
 extern MdrStatus mdr_text_view_term(MdrArena *arena, MdrView view, const char *term, size_t length,
 									char **out, uint32_t *out_length);
@@ -72,8 +76,8 @@ extern MdrStatus mdr_text_view_term(MdrArena *arena, MdrView view, const char *t
 extern void mdr_text_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *given_start, uint32_t *given_end);
 
 /*
- * Whether the view changed anything within [start, end); in the joined view, whether it closed a gap there.  Always true in the
- * plain view.
+ * Whether the view changed anything within [start, end); in the joined view, whether it closed a gap there.  Always
+ * true in the plain view.
  */
 extern bool mdr_text_changed(const MdrText *text, uint32_t start, uint32_t end);
 
@@ -85,9 +89,10 @@ extern bool mdr_text_changed(const MdrText *text, uint32_t start, uint32_t end);
 extern bool mdr_text_boundary(const MdrText *text, uint32_t position);
 
 /*
- * For a span in a script without spaces: false when the span only straddles words, i.e. ICU's dictionary segmentation of
- * the surroundings (UBRK_WORD) has a boundary inside the span and a word that reaches over the span's start or end.
- * True for anything else, and when ICU fails.  Costs microseconds: ask only about matches.  May be called from one thread only.
+ * For a span in a script without spaces: false when the span only straddles words, i.e. ICU's dictionary segmentation
+ * of the surroundings (UBRK_WORD) has a boundary inside the span and a word that reaches over the span's start or
+ * end.  True for anything else, and when ICU fails.  Costs microseconds: ask only about matches.  May be called from
+ * one thread only.
  */
 extern bool mdr_text_whole_words(const MdrText *text, uint32_t start, uint32_t end);
 
@@ -95,8 +100,8 @@ extern bool mdr_text_whole_words(const MdrText *text, uint32_t start, uint32_t e
 extern void mdr_text_release(void);
 
 /*
- * Folds one code point: its replacement (UTF-8, maybe empty, not terminated) and its length; good until the next call.  For tests
- * and for pattern literals.
+ * Folds one code point: its replacement (UTF-8, maybe empty, not terminated) and its length; good until the next
+ * call.  For tests and for pattern literals.
  */
 extern const char *mdr_text_fold_code_point(uint32_t code_point, uint32_t *length);
 

@@ -3,8 +3,9 @@
  *		Folds content, terms and patterns into the plain view.
  *
  * Input: bytes as given; output: an MdrText with the folded bytes, the map back and the views that it shows signs of.
- * The mapping is by code point, from a table that generate/fold_table.c makes of ICU's data (it says what is folded), and so
- * needs no context, but for four things, all of which make different spellings of the same text come out the same:
+ * The mapping is by code point, from a table that generate/fold_table.c makes of ICU's data (it says what is folded),
+ * and so needs no context, but for four things, all of which make different spellings of the same text come out the
+ * same:
  *
  *	- a run of white space becomes one space, also at the start and at the end;
  *	- Hangul consonants and vowels compose to syllables (Unicode Standard, section 3.12);
@@ -14,8 +15,8 @@
  * ASCII goes through vector instructions, 16 bytes at a time; what folds to itself in Chinese, Japanese,
  * Korean or Thai is told by one bit.
  *
- * Locks: none.  Memory: the caller's arena.  Errors: MDR_NO_MEMORY; nothing else can fail, since an invalid byte becomes
- * U+FFFD.
+ * Locks: none.  Memory: the caller's arena.  Errors: MDR_NO_MEMORY; nothing else can fail, since an invalid byte
+ * becomes U+FFFD.
  */
 #include <string.h>
 #ifdef __SSE2__
@@ -26,8 +27,8 @@
 #include "text_fold_table.h"
 
 /*
- * Increased whenever the rules of this folder change that are not in the table: composition, views, boundaries.  Compiled
- * policies carry mdr_text_fold_version().
+ * Increased whenever the rules of this folder change that are not in the table: composition, views, boundaries.
+ * Compiled policies carry mdr_text_fold_version().
  */
 #define RULES_VERSION	2
 
@@ -111,7 +112,8 @@ make_room(Fold *fold, size_t more)
 static void
 note(Fold *fold, uint32_t out_length, const char *in, uint32_t in_length)
 {
-	if (!mdr_map_add(fold->arena, &fold->map, fold->out - fold->start - out_length, in - fold->given, out_length, in_length))
+	if (!mdr_map_add(fold->arena, &fold->map, fold->out - fold->start - out_length, in - fold->given, out_length,
+					 in_length))
 		fold->failed = true;
 }
 
@@ -205,7 +207,8 @@ add_mark(Fold *fold, Marks *marks, uint32_t c)
 {
 	if (marks->n == marks->capacity)
 	{
-		uint32_t   *grown = mdr_grow(fold->arena, marks->at, marks->n * sizeof(uint32_t), marks->n * 2 * sizeof(uint32_t));
+		uint32_t   *grown = mdr_grow(fold->arena, marks->at, marks->n * sizeof(uint32_t),
+									 marks->n * 2 * sizeof(uint32_t));
 
 		if (grown == NULL)
 		{
@@ -397,8 +400,8 @@ fold_carefully(Fold *fold, const char *replacement, uint32_t replaced, uint32_t 
 }
 
 /*
- * Folds a character to something that is not longer and needs no care, from the bytes at in to those at out; the replacement's
- * length, or -1 when it is not of that kind.
+ * Folds a character to something that is not longer and needs no care, from the bytes at in to those at out; the
+ * replacement's length, or -1 when it is not of that kind.
  */
 static inline int
 fold_simply(Fold *fold, uint32_t entry, const char *in, char *out, uint32_t in_length)
@@ -615,7 +618,8 @@ fold_ascii_by_vector(Fold *fold)
 		is_upper = _mm_cmplt_epi8(_mm_sub_epi8(bytes, upper_first), _mm_set1_epi8(-128 + 26));
 		is_white = _mm_cmplt_epi8(_mm_sub_epi8(bytes, _mm_set1_epi8(9 - 128)), _mm_set1_epi8(-128 + 5));
 		is_low = _mm_cmplt_epi8(bytes, space);	/* controls, and all from 0x80 on */
-		stops = _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(is_white, is_low), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(127))));
+		stops = _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(is_white, is_low),
+											   _mm_cmpeq_epi8(bytes, _mm_set1_epi8(127))));
 		bytes = _mm_add_epi8(bytes, _mm_and_si128(is_upper, space));
 		bytes = _mm_or_si128(_mm_andnot_si128(is_white, bytes), _mm_and_si128(is_white, space));
 		white = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, space));

@@ -2,17 +2,18 @@
  * text_joined.c
  *		The view in which letters spread by spaces or punctuation stand together:  b o m b, b.o.m.b, 炸*弹.
  *
- * A run is three or more single letters with gaps of up to three characters between them.  The gap that is most frequent
- * spreads the letters of a word; a wider one, or one with a space where that has none, separates words.  Between two Han or Kana
- * characters, any such gap is closed that does not end a clause or a line; a new line only beside a character that has its line to
- * itself.
+ * A run is three or more single letters with gaps of up to three characters between them.  The gap that is most
+ * frequent spreads the letters of a word; a wider one, or one with a space where that has none, separates words.
+ * Between two Han or Kana characters, any such gap is closed that does not end a clause or a line; a new line only
+ * beside a character that has its line to itself.
  *
- * The view has no spaces at all, so that a term is found in it however its words were parted.  Where one was taken out that
- * was not within a spread word, the map's breaks have a bit, and there a word may begin or end.  "Changed" is the first byte
- * behind a closed gap, and mdr_text_changed() asks about the bytes after the first of a match: the gap must be inside.
+ * The view has no spaces at all, so that a term is found in it however its words were parted.  Where one was taken
+ * out that was not within a spread word, the map's breaks have a bit, and there a word may begin or end.  "Changed"
+ * is the first byte behind a closed gap, and mdr_text_changed() asks about the bytes after the first of a match: the
+ * gap must be inside.
  *
- * Input: a plain text; output: as text_parts.h says.  Locks: none.  Memory: the caller's arena.  Errors: false when out of
- * memory.
+ * Input: a plain text; output: as text_parts.h says.  Locks: none.  Memory: the caller's arena.  Errors: false when
+ * out of memory.
  */
 #include <string.h>
 
@@ -64,7 +65,8 @@ single_letter(const MdrText *plain, uint32_t position)
 	if (class_at(plain, position, &size) != MDR_CLASS_LETTER || is_word_class(class_at(plain, position + size, &next)) ||
 		is_word_class(class_before(plain, position, &before)))
 		return 0;
-	if (position >= 3 && plain->bytes[position - 1] == '\'' && is_word_class(class_before(plain, position - 1, &before)) &&
+	if (position >= 3 && plain->bytes[position - 1] == '\'' &&
+		is_word_class(class_before(plain, position - 1, &before)) &&
 		is_word_class(class_before(plain, before, &next)))
 		return 0;
 	return size;
@@ -111,7 +113,8 @@ gap_at(const MdrText *plain, uint32_t position)
 	{
 		MdrClass	class = class_at(plain, at, &size);
 
-		if (class != MDR_CLASS_SPACE && class != MDR_CLASS_SYMBOL && class != MDR_CLASS_BRACKET && class != MDR_CLASS_SENTENCE)
+		if (class != MDR_CLASS_SPACE && class != MDR_CLASS_SYMBOL && class != MDR_CLASS_BRACKET &&
+			class != MDR_CLASS_SENTENCE)
 			break;
 		if (class == MDR_CLASS_SPACE)
 			gap.spaced = true;
@@ -191,7 +194,8 @@ mdr_joined_run(const MdrText *plain, uint32_t position, MdrJoinedRun *run)
 	for (const Kind *kind = kinds + 1; kind < kinds + nkinds; kind++)
 	{
 		if (kind->count > best->count ||
-			(kind->count == best->count && (kind->gap.width < best->gap.width || (!kind->gap.spaced && best->gap.spaced))))
+			(kind->count == best->count &&
+			 (kind->gap.width < best->gap.width || (!kind->gap.spaced && best->gap.spaced))))
 			best = kind;
 	}
 	run->width = best->gap.width;
@@ -333,7 +337,8 @@ mdr_joined_make(MdrViewMaker *maker)
 				Gap			between = gap_at(plain, at + size);
 
 				at += size + between.length;
-				if (!leave_out(maker, at - between.length, at, parts_words(&run, &between) ? maker->breaks : maker->changed))
+				if (!leave_out(maker, at - between.length, at,
+							   parts_words(&run, &between) ? maker->breaks : maker->changed))
 					return false;
 				size = single_letter(plain, at);
 				copy(maker, at, size);

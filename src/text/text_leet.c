@@ -2,10 +2,10 @@
  * text_leet.c
  *		The view in which digits and symbols inside words are letters:  k1ll, @ss, h4te.
  *
- * Input: a plain text; output: tokens that look like disguised words, and the view with those spelt out.  A token that is
- * something else in ordinary writing (a number with its unit, a name with a number behind it, a price, an address, a hex number)
- * is left alone.  Everywhere in the view, and so in its terms, l is written i, because 1 may stand for either, and a capital I
- * among small letters for an l:  kiIl.
+ * Input: a plain text; output: tokens that look like disguised words, and the view with those spelt out.  A token
+ * that is something else in ordinary writing (a number with its unit, a name with a number behind it, a price, an
+ * address, a hex number) is left alone.  Everywhere in the view, and so in its terms, l is written i, because 1 may
+ * stand for either, and a capital I among small letters for an l:  kiIl.
  *
  * Locks: none.  Memory: the caller's arena.  Errors: false when out of memory.
  */
@@ -25,16 +25,17 @@ static const char ascii_letters[128] = {
 
 /* Words that have digits in ordinary writing. */
 static const char *const ordinary[] = {
-	"a11y", "b2b", "b2c", "cm3", "css3", "dm3", "e2e", "es5", "es6", "gpt3", "gpt4", "gpt5", "h2o", "html5", "http3",
-	"i18n", "ipv4", "k8s", "km3", "l10n", "md5", "mm3", "mp3", "mp4", "n64", "p2p", "ps1", "ps3", "ps4", "ps5",
-	"python3", "sha1", "utf8", "vp9", "w3c", "web3", "win7",
+	"a11y", "b2b", "b2c", "cm3", "css3", "dm3", "e2e", "es5", "es6", "gpt3", "gpt4", "gpt5", "h2o", "html5",
+	"http3", "i18n", "ipv4", "k8s", "km3", "l10n", "md5", "mm3", "mp3", "mp4", "n64", "p2p", "ps1", "ps3", "ps4",
+	"ps5", "python3", "sha1", "utf8", "vp9", "w3c", "web3", "win7",
 };
 
 /* What may follow a single digit in ordinary writing. */
 static const char *const units[] = {
-	"st", "nd", "rd", "th", "am", "bit", "bn", "cm", "day", "days", "deg", "fps", "ft", "gb", "ghz", "hour", "hours", "hr", "hrs", "hz",
-	"in", "kb", "kg", "khz", "km", "kw", "lb", "lbs", "mb", "mg", "mhz", "min", "mins", "ml", "mm", "mph", "ms", "oz", "pc", "pcs", "pm",
-	"pt", "px", "rpm", "sec", "secs", "star", "tb", "way", "week", "weeks", "x", "yr", "yrs",
+	"st", "nd", "rd", "th", "am", "bit", "bn", "cm", "day", "days", "deg", "fps", "ft", "gb", "ghz", "hour",
+	"hours", "hr", "hrs", "hz", "in", "kb", "kg", "khz", "km", "kw", "lb", "lbs", "mb", "mg", "mhz", "min", "mins",
+	"ml", "mm", "mph", "ms", "oz", "pc", "pcs", "pm", "pt", "px", "rpm", "sec", "secs", "star", "tb", "way",
+	"week", "weeks", "x", "yr", "yrs",
 };
 
 static bool
@@ -68,8 +69,8 @@ is_alnum(char c)
 }
 
 /*
- * The letter that the character at bytes[i] stands for and its length in bytes, or 0.  Beyond ASCII there are a few signs
- * of currency, and the section sign.
+ * The letter that the character at bytes[i] stands for and its length in bytes, or 0.  Beyond ASCII there are a few
+ * signs of currency, and the section sign.
  */
 static char
 stands_for(const char *bytes, uint32_t i, uint32_t length, uint32_t *size)
@@ -78,7 +79,8 @@ stands_for(const char *bytes, uint32_t i, uint32_t length, uint32_t *size)
 	{
 		const char *sign;
 		char		letter;
-	}			others[] = {{"\xC2\xA2", 'c'}, {"\xC2\xA3", 'i'}, {"\xC2\xA5", 'y'}, {"\xC2\xA7", 's'}, {"\xE2\x82\xAC", 'e'}};
+	}			others[] = {{"\xC2\xA2", 'c'}, {"\xC2\xA3", 'i'}, {"\xC2\xA5", 'y'}, {"\xC2\xA7", 's'},
+							{"\xE2\x82\xAC", 'e'}};
 
 	*size = 1;
 	if ((signed char) bytes[i] >= 0)
@@ -113,7 +115,7 @@ sign_is_letter(const char *bytes, uint32_t i, uint32_t size, uint32_t length)
 	return true;
 }
 
-/* Length in bytes of the character at i when it may be part of a token; 0 when it ends one.  *sign: a symbol, not a digit. */
+/* Length in bytes of the character at i if it may be part of a token; 0 if it ends one.  *sign: a symbol, no digit. */
 static uint32_t
 token_character(const MdrText *plain, uint32_t i, bool *sign)
 {
@@ -227,7 +229,8 @@ is_in_uuid(const MdrText *plain, uint32_t start, uint32_t end)
 	while (to < plain->length && to - from <= 36 && (is_digit(plain->bytes[to]) || plain->bytes[to] == '-' ||
 													 (plain->bytes[to] >= 'a' && plain->bytes[to] <= 'f')))
 		to++;
-	return to - from == 36 && plain->bytes[from + 8] == '-' && plain->bytes[from + 13] == '-' && plain->bytes[from + 18] == '-' &&
+	return to - from == 36 && plain->bytes[from + 8] == '-' && plain->bytes[from + 13] == '-' &&
+		plain->bytes[from + 18] == '-' &&
 		plain->bytes[from + 23] == '-';
 }
 
@@ -337,13 +340,13 @@ mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_
 
 /* What follows a capital I in names that programmers make of several words. */
 static const char *const humps[] = {
-	"con", "d", "ds", "mage", "mages", "mpl", "mport", "ncluded", "ndex", "nfo", "nit", "nput", "nstance", "nt", "nteger", "nterface",
-	"nternal", "nterval", "tem", "tems", "terable", "terator",
+	"con", "d", "ds", "mage", "mages", "mpl", "mport", "ncluded", "ndex", "nfo", "nit", "nput", "nstance", "nt",
+	"nteger", "nterface", "nternal", "nterval", "tem", "tems", "terable", "terator",
 };
 
 /*
- * Whether the capital I at position of the text as given stands for an l: it is inside a word of small letters, of which the
- * first may be a capital.  What has digits or more capitals is an identifier.
+ * Whether the capital I at position of the text as given stands for an l: it is inside a word of small letters, of
+ * which the first may be a capital.  What has digits or more capitals is an identifier.
  */
 static bool
 is_disguised_l(const MdrText *plain, uint32_t position)

@@ -2,8 +2,8 @@
  * text_map.c
  *		The way back from a folded text or a view to the text that it was made from.
  *
- * Input: pieces whose length changed, in order; output: positions.  Most text keeps its lengths, so a map is sparse, and
- * equal pieces in a row (full-width letters, say) share an entry.  A query is a binary search.
+ * Input: pieces whose length changed, in order; output: positions.  Most text keeps its lengths, so a map is sparse,
+ * and equal pieces in a row (full-width letters, say) share an entry.  A query is a binary search.
  *
  * Locks: none.  Memory: the arena's of the text.  Errors: false when out of memory; queries cannot fail.
  */

@@ -1,6 +1,6 @@
 /*
  * text_parts.h
- *		What the files of src/text and the generator of their table share; nobody else includes it, but for the unit tests.
+ *		What the files of src/text and the generator of their table share; otherwise included by unit tests only.
  */
 #ifndef MDR_TEXT_PARTS_H
 #define MDR_TEXT_PARTS_H
@@ -75,7 +75,8 @@ mdr_map_add(MdrArena *arena, MdrOffsetMap **map, uint32_t out, uint32_t in, uint
 	{
 		MdrMapEntry *last = &(*map)->entries[(*map)->n - 1];
 
-		if (last->out_length == out_length && last->in_length == in_length && last->out + last->count * out_length == out &&
+		if (last->out_length == out_length && last->in_length == in_length &&
+			last->out + last->count * out_length == out &&
 			last->in + last->count * in_length == in)
 		{
 			last->count++;
@@ -198,8 +199,8 @@ mdr_utf8_put(char *bytes, uint32_t c)
 extern uint32_t mdr_text_signs(const MdrText *plain);
 
 /*
- * What the views look for.  Each takes a position in a plain text and answers for the whole token or run around it; *end is
- * where the caller may go on, so that a text is looked at once.
+ * What the views look for.  Each takes a position in a plain text and answers for the whole token or run around it;
+ * *end is where the caller may go on, so that a text is looked at once.
  */
 extern bool mdr_leet_token(const MdrText *plain, uint32_t position, uint32_t *start, uint32_t *end);
 extern bool mdr_leet_capital(const MdrText *plain);	/* a capital I, in the text as given, for an l */
@@ -216,7 +217,7 @@ typedef struct MdrJoinedRun
 /* Whether a run of spread letters starts at position, where a character starts.  Fills run->end in any case. */
 extern bool mdr_joined_run(const MdrText *plain, uint32_t position, MdrJoinedRun *run);
 
-/* Length of the gap at position between two Han or Kana characters, the first of which ends there; 0 when there is none. */
+/* Length of the gap at position, where a Han or Kana character ends, to another; 0 when there is none. */
 extern uint32_t mdr_joined_han_gap(const MdrText *plain, uint32_t position);
 
 /* A view that is being made. */

@@ -2,9 +2,10 @@
  * text_signs.c
  *		Whether a plain text shows signs of the disguises that the other views undo.
  *
- * Input: a plain text from mdr_text_fold(), with zeros before and behind it; output: a bit for each view worth making.  Of
- * each 64 bytes, masks are made (one bit a byte: letters, digits, ...), by vector instructions where there are some.  Shifted
- * and combined, they give the few places that could be signs; the view's own rules then look at those.
+ * Input: a plain text from mdr_text_fold(), with zeros before and behind it; output: a bit for each view worth
+ * making.  Of each 64 bytes, masks are made (one bit a byte: letters, digits, ...), by vector instructions where
+ * there are some.  Shifted and combined, they give the few places that could be signs; the view's own rules then look
+ * at those.
  *
  * Locks and memory: none.  Errors: none.
  */
@@ -115,7 +116,8 @@ load(const char *bytes)
 AVX2 __m256i
 in_range(__m256i bytes, int first, int n)
 {
-	return _mm256_cmpgt_epi8(_mm256_set1_epi8((char) (n - 128)), _mm256_sub_epi8(bytes, _mm256_set1_epi8((char) (first - 128))));
+	return _mm256_cmpgt_epi8(_mm256_set1_epi8((char) (n - 128)),
+							 _mm256_sub_epi8(bytes, _mm256_set1_epi8((char) (first - 128))));
 }
 
 AVX2 __m256i
@@ -198,7 +200,7 @@ typedef struct Search
 {
 	const MdrText *plain;
 	uint32_t	views;			/* found so far */
-	/* Tokens and runs up to here have been looked at: those of ASCII, and those beside wide characters, block by block. */
+	/* Up to here, tokens and runs were looked at: those of ASCII, and those beside wide characters, block by block. */
 	uint32_t	token_end[2];
 	uint32_t	run_end[2];
 } Search;
@@ -286,7 +288,8 @@ look_for_run_before(Search *search, uint32_t position)
 {
 	for (uint32_t at = position < 5 ? 0 : position - 5; at < position && !has(search, MDR_VIEW_JOINED); at++)
 	{
-		if ((signed char) search->plain->bytes[at] >= 'a' && !is_alnum(search->plain->bytes[at + 1]) && starts_word(search, at))
+		if ((signed char) search->plain->bytes[at] >= 'a' && !is_alnum(search->plain->bytes[at + 1]) &&
+			starts_word(search, at))
 			look_for_run(search, at, OF_ASCII);
 	}
 }
@@ -313,7 +316,8 @@ look_for_gap(Search *search, uint32_t position)
 
 /* Wide characters in this block or the last. */
 static __attribute__((noinline)) void
-look_at_wide(Search *search, uint32_t base, const Masks *now, const Masks *last, const WideMasks *wide, const WideMasks *last_wide)
+look_at_wide(Search *search, uint32_t base, const Masks *now, const Masks *last, const WideMasks *wide,
+			 const WideMasks *last_wide)
 {
 	uint64_t	after_wide = shifted(now->wide, last->wide, 1);
 	uint64_t	plain = ~(now->letters | now->digits | now->wide | wide->clause);
@@ -349,7 +353,8 @@ look_at_wide(Search *search, uint32_t base, const Masks *now, const Masks *last,
 	if (!has(search, MDR_VIEW_SQUEEZED))
 	{
 		uint64_t	two = wide->second & shifted(wide->second, last_wide->second, 1);
-		uint64_t	three = wide->third & shifted(wide->third, last_wide->third, 1) & shifted(wide->third, last_wide->third, 2);
+		uint64_t	three = wide->third & shifted(wide->third, last_wide->third, 1) &
+			shifted(wide->third, last_wide->third, 2);
 
 		two &= shifted(wide->second, last_wide->second, 2) & shifted(wide->second, last_wide->second, 3);
 		three &= shifted(wide->third, last_wide->third, 3) & shifted(wide->third, last_wide->third, 4) &
@@ -393,12 +398,14 @@ static inline Candidates
 candidates_of(const Masks *now, const Masks *last, uint64_t single, uint64_t last_single)
 {
 	Candidates	found;
+	uint64_t	two = shifted(single, last_single, 2);
+	uint64_t	three = shifted(single, last_single, 3);
 
 	found.leet = (now->strong & shifted(now->letters, last->letters, 1)) |
 		(now->letters & shifted(now->strong | now->weak, last->strong | last->weak, 1));
 	/* Of a pair of single letters the latter may also be wide. */
-	found.joined = (single & (shifted(single, last_single, 2) | shifted(single, last_single, 3) | shifted(single, last_single, 4))) |
-		(now->wide & (single | shifted(single, last_single, 1) | shifted(single, last_single, 2) | shifted(single, last_single, 3)));
+	found.joined = (single & (two | three | shifted(single, last_single, 4))) |
+		(now->wide & (single | shifted(single, last_single, 1) | two | three));
 	found.squeezed = now->repeated & shifted(now->repeated, last->repeated, 1);
 	return found;
 }
@@ -418,9 +425,9 @@ look_at_candidates(Search *search, uint32_t base, uint64_t leet, uint64_t joined
 }
 
 /*
- * Goes through the text by blocks, and one step beyond the end, if need be: what a byte is may show at the one behind it.
- * Both paths share this, so that they cannot but agree.  The masks are kept apart from those that are passed on, so that they
- * may stay in registers.
+ * Goes through the text by blocks, and one step beyond the end, if need be: what a byte is may show at the one behind
+ * it.  Both paths share this, so that they cannot but agree.  The masks are kept apart from those that are passed on,
+ * so that they may stay in registers.
  */
 static inline __attribute__((always_inline)) void
 search_blocks(Search *search, Masks (*masks_of) (const char *), WideMasks (*wide_masks_of) (const char *))

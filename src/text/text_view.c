@@ -2,8 +2,8 @@
  * text_view.c
  *		Views of a plain text, the terms to look for in them, and what they changed; and the view of stretched letters.
  *
- * Input: a plain text and which view; output: an MdrText whose map leads back through the plain text's.  The views of digits for
- * letters and of spread letters have files of their own.
+ * Input: a plain text and which view; output: an MdrText whose map leads back through the plain text's.  The views of
+ * digits for letters and of spread letters have files of their own.
  *
  * Locks: none.  Memory: the caller's arena.  Errors: MDR_NO_MEMORY.
  */

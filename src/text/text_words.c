@@ -2,12 +2,13 @@
  * text_words.c
  *		Where words begin and end, by script.
  *
- * mdr_text_boundary() looks at the classes of the two characters beside a position and nothing else: apostrophes, hyphens
- * and underscores part words, digits and letters of one alphabet do not.  mdr_text_whole_words() asks ICU's dictionaries about
- * scripts that write words without spaces: one iterator serves them all, since ICU chooses the dictionary by script.
+ * mdr_text_boundary() looks at the classes of the two characters beside a position and nothing else: apostrophes,
+ * hyphens and underscores part words, digits and letters of one alphabet do not.  mdr_text_whole_words() asks ICU's
+ * dictionaries about scripts that write words without spaces: one iterator serves them all, since ICU chooses the
+ * dictionary by script.
  *
- * Locks: none; one thread.  Memory: the ICU iterator is kept until mdr_text_release().  Errors: when ICU fails, the answer is
- * that the words are whole: the match stands.
+ * Locks: none; one thread.  Memory: the ICU iterator is kept until mdr_text_release().  Errors: when ICU fails, the
+ * answer is that the words are whole: the match stands.
  */
 #include <unicode/ubrk.h>
 #include <unicode/utf16.h>
@@ -33,14 +34,16 @@ class_at(const char *bytes)
 static bool
 is_alphabetic(MdrClass class)
 {
-	return class == MDR_CLASS_LETTER || class == MDR_CLASS_DIGIT || class == MDR_CLASS_JAMO_V || class == MDR_CLASS_JAMO_T ||
+	return class == MDR_CLASS_LETTER || class == MDR_CLASS_DIGIT || class == MDR_CLASS_JAMO_V ||
+		class == MDR_CLASS_JAMO_T ||
 		class == MDR_CLASS_LETTER_ORDERED;
 }
 
 static bool
 is_without_spaces(MdrClass class)
 {
-	return class == MDR_CLASS_HAN || class == MDR_CLASS_NOSPACE || class == MDR_CLASS_NOSPACE_MARK || class == MDR_CLASS_VOICED ||
+	return class == MDR_CLASS_HAN || class == MDR_CLASS_NOSPACE || class == MDR_CLASS_NOSPACE_MARK ||
+		class == MDR_CLASS_VOICED ||
 		class == MDR_CLASS_NOSPACE_ORDERED;
 }
 

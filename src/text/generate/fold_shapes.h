@@ -113,9 +113,9 @@ script_of(UChar32 c)
 }
 
 /*
- * Marks that readers do without: accents of the European alphabets, Arabic and Hebrew vowel points and Syriac ones, what
- * belongs to no script, and the nukta of Devanagari and Gurmukhi, which many do not type.  Marks of other scripts (Indic
- * vowel signs and viramas, Thai vowels and tones, ...) stay, and so do the voiced marks of Kana.
+ * Marks that readers do without: accents of the European alphabets, Arabic and Hebrew vowel points and Syriac ones,
+ * what belongs to no script, and the nukta of Devanagari and Gurmukhi, which many do not type.  Marks of other
+ * scripts (Indic vowel signs and viramas, Thai vowels and tones, ...) stay, and so do the voiced marks of Kana.
  */
 static bool
 drops_mark(UChar32 c)
@@ -189,7 +189,8 @@ static bool
 imitates_latin(UScriptCode script)
 {
 	static const UScriptCode scripts[] = {
-		USCRIPT_COMMON, USCRIPT_LATIN, USCRIPT_CYRILLIC, USCRIPT_GREEK, USCRIPT_ARMENIAN, USCRIPT_CHEROKEE, USCRIPT_COPTIC,
+		USCRIPT_COMMON, USCRIPT_LATIN, USCRIPT_CYRILLIC, USCRIPT_GREEK, USCRIPT_ARMENIAN, USCRIPT_CHEROKEE,
+		USCRIPT_COPTIC,
 		USCRIPT_LISU, USCRIPT_CANADIAN_ABORIGINAL, USCRIPT_DESERET, USCRIPT_OSAGE, USCRIPT_OLD_ITALIC, USCRIPT_LYCIAN,
 		USCRIPT_CARIAN, USCRIPT_LYDIAN, USCRIPT_WARANG_CITI, USCRIPT_TIFINAGH, USCRIPT_BAMUM, USCRIPT_GOTHIC
 	};
@@ -206,7 +207,8 @@ imitates_latin(UScriptCode script)
 static UChar32
 letter_by_name(UChar32 c)
 {
-	static const char *const prefixes[] = {"LATIN SMALL LETTER ", "LATIN LETTER SMALL CAPITAL ", "LATIN SMALL LETTER DOTLESS "};
+	static const char *const prefixes[] = {"LATIN SMALL LETTER ", "LATIN LETTER SMALL CAPITAL ",
+										   "LATIN SMALL LETTER DOTLESS "};
 	char		name[128] = "";
 	UErrorCode	status = U_ZERO_ERROR;
 
@@ -267,7 +269,7 @@ fold_symbol(UChar32 c)
 	return u_charType(c) == U_DASH_PUNCTUATION ? only('-') : only(c);
 }
 
-/* Han variants that Traditional-Simplified leaves alone, many of them Japanese forms: each before the one that it becomes. */
+/* Han variants that Traditional-Simplified leaves alone, many of them Japanese: each before what it becomes. */
 static const char variants[] =
 	"妳你牠它祂他菸烟姦奸婬淫砲炮礮炮溼湿讎仇讐仇弾弹経经変变売卖読读戦战図图対对発发"
 	"権权薬药歳岁歩步徳德黒黑亜亚悪恶圧压囲围隠隐栄荣営营駅驿円圆塩盐応应桜樱仮假価价"

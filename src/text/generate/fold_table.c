@@ -6,14 +6,15 @@
  *
  *	1. White space becomes a space; other control characters and default ignorables (zero-width characters, variation
  *	   selectors, tags, bidi controls) vanish.  A few characters have readings of their own: see special().
- *	2. Canonical decomposition, and combining marks dropped, except where they carry vowels or meaning: see drops_mark().
+ *	2. Canonical decomposition, and combining marks dropped, except where they carry vowels or meaning: drops_mark().
  *	3. NFKC_Casefold (Unicode Standard, section 3.13), canonical decomposition, marks dropped again.
- *	4. Decimal digits of every script to ASCII; letters to the Latin letter that they look like (UTS #39 skeleton, or by
- *	   their name: small capitals, letters with hooks and strokes); punctuation to the ASCII mark that it looks like.
+ *	4. Decimal digits of every script to ASCII; letters to the Latin letter that they look like (UTS #39 skeleton, or
+ *	   by their name: small capitals, letters with hooks and strokes); punctuation to the ASCII mark that it looks like.
  *	5. Han to simplified (ICU's Traditional-Simplified) and to the commoner one of two variants: see variants[].
  *	6. All of it again, until nothing changes, so that folding twice is folding once.
  *
- * Hangul syllables and voiced Kana are left composed; text_fold.c composes what comes in parts.  ASCII is only lower-cased.
+ * Hangul syllables and voiced Kana are left composed; text_fold.c composes what comes in parts.  ASCII is only
+ * lower-cased.
  *
  * Output: struct-free constant arrays.  Memory: its own, for as long as it runs.  Errors: a message and exit status 1.
  */
@@ -81,7 +82,8 @@ fold_once(UChar32 c)
 
 	if (u_isUWhiteSpace(c))
 		return only(' ');
-	if (u_charType(c) == U_CONTROL_CHAR || u_charType(c) == U_FORMAT_CHAR || u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
+	if (u_charType(c) == U_CONTROL_CHAR || u_charType(c) == U_FORMAT_CHAR ||
+		u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
 		return (Sequence) {0};
 	if (c < 0x80)
 		return only(u_tolower(c));
@@ -167,7 +169,8 @@ static bool
 is_without_spaces(UScriptCode script)
 {
 	return script == USCRIPT_THAI || script == USCRIPT_LAO || script == USCRIPT_KHMER || script == USCRIPT_MYANMAR ||
-		script == USCRIPT_TAI_LE || script == USCRIPT_NEW_TAI_LUE || script == USCRIPT_LANNA || script == USCRIPT_TAI_VIET;
+		script == USCRIPT_TAI_LE || script == USCRIPT_NEW_TAI_LUE || script == USCRIPT_LANNA ||
+			script == USCRIPT_TAI_VIET;
 }
 
 /* The class of a code point that folds to itself. */
@@ -241,7 +244,8 @@ replacement_for(const Sequence *sequence)
 	for (int i = 0; i < sequence->length; i++)
 	{
 		MdrClass	class = class_of(sequence->at[i]);
-		bool		ordered = class == MDR_CLASS_VOICED || class == MDR_CLASS_LETTER_ORDERED || class == MDR_CLASS_NOSPACE_ORDERED;
+		bool		ordered = class == MDR_CLASS_VOICED || class == MDR_CLASS_LETTER_ORDERED ||
+			class == MDR_CLASS_NOSPACE_ORDERED;
 
 		/* text_fold.c relies on this when it sorts marks and composes syllables. */
 		if (i == 0)
@@ -338,8 +342,8 @@ print_replacements(void)
 }
 
 /*
- * Of the characters of three bytes, one bit each: in even words, those that fold to themselves and need no care; in odd ones,
- * those of scripts without spaces.
+ * Of the characters of three bytes, one bit each: in even words, those that fold to themselves and need no care; in
+ * odd ones, those of scripts without spaces.
  */
 static void
 print_same(void)
@@ -356,7 +360,8 @@ print_same(void)
 		{
 			uint16_t	entry = entries[c + i];
 
-			same_bits |= (uint64_t) (c >= 0x800 && !U_IS_SURROGATE(c) && entry < MDR_CLASS_FIRST_CAREFUL && entry != MDR_CLASS_SPACE) << i;
+			same_bits |= (uint64_t) (c >= 0x800 && !U_IS_SURROGATE(c) && entry < MDR_CLASS_FIRST_CAREFUL &&
+									 entry != MDR_CLASS_SPACE) << i;
 			nospace_bits |= (uint64_t) (entry == MDR_CLASS_HAN || entry == MDR_CLASS_NOSPACE) << i;
 		}
 		printf("\n\t{");
@@ -376,7 +381,8 @@ print_ordered(void)
 	printf("\nstatic const uint32_t fold_ordered[] = {");
 	for (UChar32 c = 0; c < CODE_POINTS; c++)
 	{
-		if (entries[c] == MDR_CLASS_VOICED || entries[c] == MDR_CLASS_LETTER_ORDERED || entries[c] == MDR_CLASS_NOSPACE_ORDERED)
+		if (entries[c] == MDR_CLASS_VOICED || entries[c] == MDR_CLASS_LETTER_ORDERED ||
+			entries[c] == MDR_CLASS_NOSPACE_ORDERED)
 			print_number((uint32_t) c << 8 | u_getCombiningClass(c), &column);
 	}
 	printf("\n};\n");
@@ -397,7 +403,8 @@ print_voiced(void)
 
 			if (composed >= 0)
 			{
-				printf("%s{0x%04X, 0x%04X, 0x%04X},", column++ % 4 == 0 ? "\n\t" : " ", (unsigned) c, (unsigned) mark, (unsigned) composed);
+				printf("%s{0x%04X, 0x%04X, 0x%04X},", column++ % 4 == 0 ? "\n\t" : " ", (unsigned) c, (unsigned) mark,
+					   (unsigned) composed);
 				hash = (hash ^ composed) * 16777619u;
 			}
 		}
@@ -436,7 +443,8 @@ main(void)
 			exit(1);
 		}
 	}
-	printf("/* Written by src/text/generate/fold_table.c from ICU %s, Unicode %s. */\n", U_ICU_VERSION, U_UNICODE_VERSION);
+	printf("/* Written by src/text/generate/fold_table.c from ICU %s, Unicode %s. */\n", U_ICU_VERSION,
+		   U_UNICODE_VERSION);
 	print_trie();
 	print_replacements();
 	print_same();
