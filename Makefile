@@ -47,7 +47,7 @@ moderation--$(EXTVERSION).sql: $(pieces) $(POLICY) moderation.control Makefile
 # Fold table of src/text, generated from ICU.
 src/text/text_fold.o: build/text_fold_table.h
 src/text/text_fold.o: CPPFLAGS += -Ibuild
-build/text_fold_table.h: src/text/generate/fold_table.c
+build/text_fold_table.h: src/text/generate/fold_table.c src/text/generate/fold_shapes.h src/text/text_parts.h
 	@mkdir -p build
 	$(CC) -O2 -Isrc $(shell pkg-config --cflags icu-uc icu-i18n) $< -o build/fold_table $(shell pkg-config --libs icu-uc icu-i18n)
 	build/fold_table > $@.new && mv $@.new $@

@@ -97,7 +97,7 @@ $primary->safe_psql('postgres', q{CREATE TABLE long AS SELECT repeat('an ordinar
 ($code, $out, $error) = $primary->psql('postgres', q{
 \set VERBOSITY verbose
 SET statement_timeout = '100ms';
-SELECT count(*) FROM long, generate_series(1, 100000), LATERAL (SELECT (moderation.verdict(content, 'test')).action OFFSET 0) AS v WHERE v.action = 'reject';
+SELECT count(*) FROM long, generate_series(1, 100000) AS n, LATERAL (SELECT (moderation.verdict(content || n, 'test')).action OFFSET 0) AS v WHERE v.action = 'reject';
 RESET statement_timeout;
 SELECT action FROM moderation.verdict('zorblox', 'test');
 }, on_error_stop => 0);
