@@ -71,6 +71,6 @@ unit: $(UNITS)
 benches: $(BENCHES)
 
 demo test eval bench:
-	@.ci/$@
+	@POLICY="$(POLICY)" .ci/$@
 
 .PHONY: lint unit benches demo test eval bench
