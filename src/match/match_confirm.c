@@ -71,12 +71,34 @@ spans_of(MdrWindow *window, MdrUseKind kind)
 	return &window->allowed;
 }
 
-/* Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better. */
+/* Where the word ends that a star lets go on behind a match, and where it begins before one. */
+static uint32_t
+word_end(const MdrText *text, uint32_t position)
+{
+	for (int i = 0; i < MAX_GAP && position < text->length && !mdr_text_boundary(text, position); i++)
+		position = mdr_next_character(text, position);
+	return position;
+}
+
+static uint32_t
+word_start(const MdrText *text, uint32_t position)
+{
+	for (int i = 0; i < MAX_GAP && position > 0 && !mdr_text_boundary(text, position); i++)
+		do
+			position--;
+		while (position > 0 && ((unsigned char) text->bytes[position] & 0xC0) == 0x80);
+	return position;
+}
+
+/*
+ * Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better.  What is told of it as
+ * given is the whole word where a star was; what allowed phrases and distances are measured by is the match alone.
+ */
 MdrStatus
-mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, uint32_t owner, uint32_t group)
+mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, const MdrImageUse *use)
 {
 	const MdrText *text = &window->text[view];
-	MdrSpan		span = {.owner = owner, .group = group, .view = view, .start = start, .end = end};
+	MdrSpan		span = {.owner = use->owner, .group = use->group, .view = view, .start = start, .end = end};
 
 	mdr_text_span(text, start, end, &span.given_start, &span.given_end);
 	if ((!window->first && span.given_start < MDR_MARGIN)
@@ -87,6 +109,9 @@ mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, 
 		span.start = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_start, false);
 		span.end = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_end, true);
 	}
+	if ((use->flags & (MDR_LEFT | MDR_RIGHT)) != (MDR_LEFT | MDR_RIGHT))
+		mdr_text_span(text, use->flags & MDR_LEFT ? start : word_start(text, start),
+					  use->flags & MDR_RIGHT ? end : word_end(text, end), &span.given_start, &span.given_end);
 	return mdr_add_span(window, spans_of(window, kind), span);
 }
 
@@ -220,7 +245,7 @@ confirm_in_view(MdrWindow *window, MdrView view, uint32_t kinds)
 				|| (use->kind == MDR_USE_MEMBER && !is_complete(engine, use->owner))
 				|| !use_counts(window, &place, use, &end))
 				continue;
-			status = mdr_add_match(window, use->kind, view, place.start, end, use->owner, use->group);
+			status = mdr_add_match(window, use->kind, view, place.start, end, use);
 			if (status != MDR_OK)
 				return status;
 		}
@@ -314,7 +339,11 @@ confirm_pattern(MdrWindow *window, MdrView view, uint32_t id)
 						to = (uint32_t) bounds[1];
 
 			if (to > from && mdr_text_changed(text, from, to) && (view != MDR_VIEW_JOINED || stands_apart(text, pattern, from, to)))
-				status = mdr_add_match(window, pattern->kind, view, from, to, pattern->owner, 0);
+			{
+				MdrImageUse use = {.owner = pattern->owner, .flags = MDR_LEFT | MDR_RIGHT};
+
+				status = mdr_add_match(window, (MdrUseKind) pattern->kind, view, from, to, &use);
+			}
 			start = to > start ? to : mdr_next_character(text, start);
 		}
 		if (mdr_interrupted(window))

@@ -167,8 +167,8 @@ extern MdrStatus mdr_join_parts(MdrWindow *window, MdrView view);
 /* match_confirm.c: the next character's position; where a gap ends; a confirmed match -> a span of its kind */
 extern uint32_t mdr_next_character(const MdrText *text, uint32_t position);
 extern uint32_t mdr_gap_end(const MdrText *text, uint32_t start);
-extern MdrStatus mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, uint32_t owner,
-							   uint32_t group);
+extern MdrStatus mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end,
+							   const MdrImageUse *use);
 
 /* match_confirm.c: literal hits -> spans of the kinds given as bits; candidates of a kind -> spans.  In all views. */
 extern MdrStatus mdr_confirm_literals(MdrWindow *window, uint32_t kinds);

@@ -149,12 +149,14 @@ finish(MdrWindow *window, MdrView view, const MdrImageTemplate *template, const 
 	bool		whole = (template->flags & MDR_WHOLE) && (chain->flags & MDR_LEFT) && (last->flags & MDR_RIGHT);
 	uint32_t	start = chain->start,
 				end = last->end;
+	MdrImageUse use = {.owner = template->owner, .group = (uint8_t) template->group,
+		.flags = (uint8_t) ((chain->flags & MDR_LEFT) | (last->flags & MDR_RIGHT))};
 
 	if (!mdr_text_changed(text, start, end) || (whole && !mdr_text_whole_words(text, start, end)))
 		return MDR_OK;
 	if (template->kind == MDR_USE_MEMBER)
 		mdr_see_member(window, template->owner, template->group);
-	return mdr_add_match(window, (MdrUseKind) template->kind, view, start, end, template->owner, template->group);
+	return mdr_add_match(window, (MdrUseKind) template->kind, view, start, end, &use);
 }
 
 /* One template's parts, in order of start. */

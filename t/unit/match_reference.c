@@ -175,7 +175,9 @@ by_loop(const Term *terms, const char *given, FoundSet *set)
 			for (uint32_t at = 0; length > 0 && at + length <= text->length; at++)
 			{
 				uint32_t	start,
-							end;
+							end,
+							first,
+							last;
 
 				if (memcmp(text->bytes + at, term, length) != 0 || !mdr_text_changed(text, at, at + length)
 					|| (!terms[t].left && !mdr_text_boundary(text, at))
@@ -183,7 +185,15 @@ by_loop(const Term *terms, const char *given, FoundSet *set)
 					|| (no_spaces_script(terms[t].text) && !terms[t].left && !terms[t].right
 						&& !mdr_text_whole_words(text, at, at + length)))
 					continue;
-				mdr_text_span(text, at, at + length, &start, &end);
+				first = at;
+				last = at + length;
+				for (int i = 0; terms[t].left && i < 24 && first > 0 && !mdr_text_boundary(text, first); i++)
+					while (--first > 0 && ((unsigned char) text->bytes[first] & 0xC0) == 0x80)
+						;
+				for (int i = 0; terms[t].right && i < 24 && last < text->length && !mdr_text_boundary(text, last); i++)
+					while (++last < text->length && ((unsigned char) text->bytes[last] & 0xC0) == 0x80)
+						;
+				mdr_text_span(text, first, last, &start, &end);
 				add(set, t, start, end);
 			}
 		}
