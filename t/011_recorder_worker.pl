@@ -122,7 +122,7 @@ is($node->safe_psql('postgres', q{SELECT sum(strikes) FROM moderation.account}),
 $node->safe_psql('postgres', 'CREATE DATABASE one');
 $node->safe_psql('postgres', 'CREATE DATABASE two');
 install($node, $_) for qw(one two);
-wait_gone($node, worker_pid($node)) if worker_pid($node);
+wait_gone($node, worker_pid($node));
 $node->append_conf('postgresql.conf', "moderation.recorder_idle = 4000ms\n");
 $node->reload;
 usleep(100_000);
@@ -134,7 +134,7 @@ cmp_ok(time - $before, '<', 0.35, 'at once');
 is(violations($node), $expected, 'not in the table');
 like($node->safe_psql('postgres', 'SELECT spooled_files, spooled_bytes > 0, registration_failures > 0 FROM moderation.recorder_status()'), qr/^1\|t\|t$/, 'but in the spool');
 $node->safe_psql($_, 'SELECT moderation.stop_recorder()') for qw(one two);
-wait_gone($node, $_) for grep { $_ } map { worker_pid($node, $_) } qw(one two);
+wait_gone($node, worker_pid($node, $_)) for qw(one two);
 is(settled($node), ++$expected, 'and recorded, once, when a slot is free');
 is(violations($node, undef, $_), 1, "database $_ has its own violation and no other") for qw(one two);
 

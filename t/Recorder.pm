@@ -148,6 +148,7 @@ sub killed_start
 sub wait_gone
 {
 	my ($node, $pid) = @_;
+	return 1 unless $pid;
 	return $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
 }
 
