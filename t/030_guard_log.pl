@@ -54,6 +54,19 @@ $node->safe_psql('postgres', 'CREATE TRIGGER zzzz BEFORE INSERT ON post FOR EACH
 refused('what another trigger wrote', "INSERT INTO post VALUES ('a8', '" . secret('hello') . "')");
 $node->safe_psql('postgres', 'DROP TRIGGER zzzz ON post');
 
+# An account that is frozen while its statement is under way: refused at COMMIT, of which the statement is a part.
+my $blocker = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \my $hold, '>', \my $held, '2>', \my $ignored);
+$hold = "SELECT pg_advisory_lock(1);\n\\echo locked\n";
+$blocker->pump until $held =~ /locked/;
+my $late = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+	"INSERT INTO post VALUES ('late', '" . secret('hello') . "'); SELECT pg_advisory_xact_lock(1)" ], '<', \undef, '>', \my $told, '2>', \my $late_error);
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) or die 'the writer does not wait';
+$node->safe_psql('postgres', q{SELECT moderation.freeze('late', 'test')});
+$hold .= "\\q\n";
+$blocker->finish;
+$late->finish;
+like($late_error, qr/account is frozen/, 'refused: a freeze that came first');
+
 # Parameters of the extended protocol, where log_parameter_max_length_on_error shows them.
 sub bound
 {

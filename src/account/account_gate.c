@@ -108,13 +108,15 @@ raise_restricted(const MdrStanding *standing)
 				(errcode(ERRCODE_MDR_SUSPENDED),
 				 errmsg("account is suspended"),
 				 errdetail_internal("%s", detail.data),
-				 errhint("A suspension does not end by itself; moderation.reinstate() lifts it.")));
+				 errhint("A suspension does not end by itself; moderation.reinstate() lifts it."),
+				 errhidestmt(true), errhidecontext(true)));
 	ereport(ERROR,
 			(errcode(ERRCODE_MDR_FROZEN),
 			 errmsg("account is frozen"),
 			 errdetail_internal("%s", detail.data),
 			 ends ? errhint("The account may write again from %s on.", timestamptz_to_str(standing->until)) :
-			 errhint("This freeze does not end by itself; moderation.reinstate() lifts it.")));
+			 errhint("This freeze does not end by itself; moderation.reinstate() lifts it."),
+			 errhidestmt(true), errhidecontext(true)));
 }
 
 void
