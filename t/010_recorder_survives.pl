@@ -80,7 +80,7 @@ for my $how (qw(pg_cancel_backend pg_terminate_backend statement_timeout))
 	}
 	my $before = time;
 	$client->{handle}->finish;
-	cmp_ok(time - $before, '<', 1.5, "$how ends the wait");
+	cmp_ok(time - $before, '<', 1.9, "$how ends the wait");
 	like($client->{err}, qr/canceling statement|terminating connection|server closed/, "$how is what the client hears of");
 	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'});
 	$lock->{handle}->finish;

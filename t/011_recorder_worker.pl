@@ -62,18 +62,18 @@ $node->adjust_conf('postgresql.conf', 'moderation.recorder_idle', undef);
 $node->reload;
 
 # The table is locked, by somebody else or by the refusing session: the wait is bounded, the violation is kept.
-$node->append_conf('postgresql.conf', "moderation.record_timeout = 400ms\n");
+$node->append_conf('postgresql.conf', "moderation.record_timeout = 1000ms\n");
 $node->reload;
 my $lock = background($node, 'psql', '-X', '-d', 'postgres', '-c', 'BEGIN; LOCK TABLE moderation.violation; SELECT pg_sleep(60)');
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'moderation.violation'::regclass AND mode = 'AccessExclusiveLock' AND granted});
 my $before = time;
 ok(refused_id($node, $insert), 'refused while the table is locked');
 my $took = time - $before;
-cmp_ok($took, '>', 0.3, 'it waits');
-cmp_ok($took, '<', 1.5, 'but not for long');
+cmp_ok($took, '>', 0.9, 'it waits');
+cmp_ok($took, '<', 4, 'but not for long');
 $before = time;
 ok(refused_id($node, $insert), 'refused again');
-cmp_ok(time - $before, '<', 0.35, 'and now hardly waits');
+cmp_ok(time - $before, '<', 0.9, 'and now hardly waits');
 ok(-s $node->data_dir . '/moderation_spool/' . $node->safe_psql('postgres', q{SELECT oid FROM pg_database WHERE datname = 'postgres'}), 'both are spooled');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'});
 $lock->{handle}->finish;
@@ -81,7 +81,7 @@ is(settled($node), $expected += 2, 'each is recorded once');
 
 $before = time;
 $node->psql('postgres', "BEGIN; LOCK TABLE moderation.violation; SAVEPOINT s; $insert ROLLBACK TO s; $insert COMMIT;", on_error_stop => 0);
-cmp_ok(time - $before, '<', 1.5, 'a session that locks the table itself is refused in time, too');
+cmp_ok(time - $before, '<', 4, 'a session that locks the table itself is refused in time, too');
 is(settled($node), $expected += 2, 'and recorded once');
 is($node->safe_psql('postgres', 'SELECT degraded FROM moderation.recorder_status()'), 'f', 'then all is as before');
 
@@ -93,7 +93,7 @@ $lock = background($node, 'psql', '-X', '-d', 'postgres', '-c', q{BEGIN; UPDATE 
 $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
 $before = time;
 $node->safe_psql('postgres', $refuse) for 1 .. 3;
-cmp_ok(time - $before, '<', 1.2, 'nobody waits for the account');
+cmp_ok(time - $before, '<', 2, 'nobody waits for the account');
 is(violations($node), $expected += 3, 'the violations are recorded');
 is(violations($node, 'strike AND NOT counted'), 3, 'their strikes are not counted yet');
 is($node->safe_psql('postgres', 'SELECT uncounted FROM moderation.recorder_status()'), 3, 'as the status says');
@@ -130,7 +130,7 @@ ok(refused_id($node, $insert, $_), "refused in database $_") for qw(one two);
 ok(worker_pid($node, $_), "database $_ has a worker of its own") for qw(one two);
 $before = time;
 ok(refused_id($node, $insert), 'refused when no slot is left');
-cmp_ok(time - $before, '<', 0.35, 'at once');
+cmp_ok(time - $before, '<', 0.9, 'at once');
 is(violations($node), $expected, 'not in the table');
 like($node->safe_psql('postgres', 'SELECT spooled_files, spooled_bytes > 0, registration_failures > 0 FROM moderation.recorder_status()'), qr/^1\|t\|t$/, 'but in the spool');
 $node->safe_psql($_, 'SELECT moderation.stop_recorder()') for qw(one two);

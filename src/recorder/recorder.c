@@ -2,10 +2,10 @@
  * recorder.c
  *		Records violations so that they survive: refused ones through the ring or the spool, stored ones in the transaction.
  *
- * In: events.  Out: they are durable (refused), or as durable as the row they are about (stored).  Locks: the ring's LWLock, for
- * copying; flock() on the spool.  Memory: one unit, in the caller's context.  Errors: recording a refusal raises nothing but
- * what an interrupt raises, and that only when the events are safe; what cannot be made durable at all goes to the
- * server log, and the refusal stands.
+ * In: events.  Out: they are durable (refused), or as durable as the row they are about (stored).  Locks: the ring's
+ * LWLock, for copying; flock() on the spool.  Memory: one unit, in the caller's context.  Errors: recording a refusal
+ * raises nothing but what an interrupt raises, and that only when the events are safe; what cannot be made durable at all
+ * goes to the server log, and the refusal stands.
  */
 #include "postgres.h"
 
@@ -342,7 +342,7 @@ mdr_recorder_init(void)
 {
 	DefineCustomIntVariable("moderation.record_timeout",
 							"How long a refused statement waits until its violation is recorded.",
-							"After that the violation goes to the spool in the data directory, and the statement is refused all the same.",
+							"After that the violation goes to the spool in the data directory; the statement is refused anyway.",
 							&mdr_record_timeout,
 							2000, 10, 60000,
 							PGC_SIGHUP, GUC_UNIT_MS,

@@ -2,11 +2,11 @@
  * recorder.h
  *		Writes violations so that they survive the rollback of the statement that was refused.
  *
- * A refused content's events go through a ring in dynamic shared memory to a resident background worker that the first need
- * starts; the refusing backend waits until the worker has committed them.  Whatever keeps that from happening within
- * moderation.record_timeout (no worker slot, a full ring, a locked table, a full disk, recovery) sends the events to the spool, a file in the
- * data directory that is flushed before the client sees its error and that the next worker drains.  Every path carries the
- * same violation_id, and the tables take each id once.
+ * A refused content's events go through a ring in dynamic shared memory to a resident background worker that the first
+ * need starts; the refusing backend waits until the worker has committed them.  Whatever keeps that from happening within
+ * moderation.record_timeout (no worker slot, a full ring, a locked table, a full disk) sends the events to the
+ * spool, a file in the data directory that is flushed before the client sees its error and that the next worker drains.
+ * Every path carries the same violation_id, and the tables take each id once.
  *
  * Include after postgres.h.
  */
@@ -41,15 +41,16 @@ typedef struct MdrEvent
 	bool		suspend;		/* suspends it at once */
 
 	/*
-	 * The ladder of the policy that refused (mdr_engine_ladder); read only by mdr_record_refused.  NULL: the worker looks the policy up,
-	 * which costs it the opening of an engine.
+	 * The ladder of the policy that refused (mdr_engine_ladder); read only by mdr_record_refused.  NULL: the worker looks
+	 * the policy up, which costs it the opening of an engine.
 	 */
 	const MdrLadder *ladder;
 } MdrEvent;
 
 /*
  * Records refused contents durably before it returns; the caller then raises MD001.  Waits at most moderation.record_timeout.
- * An interrupt (cancel, termination) during the wait is raised only after the events are safe in ring or spool.
+ * An interrupt (cancel, termination) during the wait is raised only after the events are safe in the spool.  In recovery
+ * it does nothing.
  */
 extern void mdr_record_refused(const MdrEvent *events, int nevents);
 

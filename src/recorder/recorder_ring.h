@@ -2,8 +2,9 @@
  * recorder_ring.h
  *		The ring: how a refusing backend hands a unit (recorder_event.h) to the worker of its database.
  *
- * One ring for each database, in a pinned segment of dynamic shared memory that the first backend makes; it outlives workers, so a
- * worker is only its consumer and may die and come back.  A small root, found by name, leads from database to ring.
+ * One ring for each database, in a pinned segment of dynamic shared memory that the first backend makes; it outlives
+ * workers, so a worker is only its consumer and may die and come back.  A small root, found by name, leads from database
+ * to ring.
  *
  * Everything in the ring is protected by ring->lock, which is held for copying only: nothing done under it can raise.  Lock
  * order: root, ring.  Invariants: tail <= head <= tail + slots; a slot in [tail, head) changes only by withdrawal; the

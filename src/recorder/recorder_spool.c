@@ -2,15 +2,17 @@
  * recorder_spool.c
  *		Units in a file of the data directory: appended by refusing backends, drained by the worker.
  *
- * In: a unit's bytes.  Out: the same, after whatever happened in between.  The lock is flock() on the file itself, so that the
- * spool works when shared memory cannot be had: an appender locks, checks that the path still leads to the file it
- * locked, appends with one write(), flushes the folder if the file was empty, unlocks, and flushes the file; a failed append is
- * cut off again.  The worker locks, renames to <oid>.draining, unlocks; then nobody else writes to it.  It removes the file after everything in it was
- * committed and flushed.  Killed at any step: before the rename the file is as it was; after it the next worker begins with the
- * .draining file, and what was committed already is a no-op, because the tables take each violation once.
+ * In: a unit's bytes.  Out: the same, after whatever happened in between.  The lock is flock() on the file itself, so
+ * that the spool works when shared memory cannot be had: an appender locks, checks that the path still leads to the file
+ * it locked, appends with one write(), flushes the folder if the file was empty, unlocks, and flushes the file; a failed
+ * append is cut off again.  The worker locks, renames to <oid>.draining, unlocks; then nobody else writes to it.  It
+ * removes the file after everything in it was committed and flushed.  Killed at any step: before the rename the file is
+ * as it was; after it the next worker begins with the .draining file, and what was committed already is a no-op, because
+ * the tables take each violation once.
  *
- * A torn tail (kill or power loss within an append) does not hide what is appended later: the reader looks for the next whole unit.
- * Memory: palloc'd in the caller's context.  Errors: appending reports by its result and the server log; draining raises.
+ * A torn tail (kill or power loss within an append) does not hide what is appended later: the reader looks for the next
+ * whole unit. Memory: palloc'd in the caller's context.  Errors: appending reports by its result and the server log;
+ * draining raises.
  */
 #include "postgres.h"
 

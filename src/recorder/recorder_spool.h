@@ -2,9 +2,9 @@
  * recorder_spool.h
  *		The spool: where a refusal is made durable when the worker cannot record it in time.
  *
- * $PGDATA/moderation_spool/<database oid> holds units (recorder_event.h) one after the other; <oid>.draining is the file that the
- * worker is putting into the tables, and <oid>.damaged keeps what no worker could record, for people to look at: once the reason is
- * gone, a file that is renamed to <oid> (while there is none of that name) is drained like any other.
+ * $PGDATA/moderation_spool/<database oid> holds units (recorder_event.h) one after the other; <oid>.draining is the file
+ * that the worker is putting into the tables, and <oid>.damaged keeps what no worker could record, for people to look at:
+ * once the reason is gone, a file that is renamed to <oid> (while there is none of that name) is drained like any other.
  *
  * Include after postgres.h.
  */

@@ -3,9 +3,9 @@
  *		What the ladder makes of recorded strikes, now or, when an account's row is held by somebody, later.
  *
  * Runs in the worker only.  In: records, and rows of moderation.violation with strike and not counted; out: calls of the
- * ladder, counted set in the same transaction.  Locks: the account's row, through the ladder, under the worker's short lock_timeout.
- * Memory: the list of accounts that wait lives as long as the worker.  Errors: of the ladder are logged and never lose a violation;
- * what is uncounted stays so, and the next worker tries again.
+ * ladder, counted set in the same transaction.  Locks: the account's row, through the ladder, under the worker's short
+ * lock_timeout. Memory: the list of accounts that wait lives as long as the worker.  Errors: of the ladder are logged and
+ * never lose a violation; what is uncounted stays so, and the next worker tries again.
  */
 #include "postgres.h"
 

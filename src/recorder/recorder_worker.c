@@ -2,16 +2,17 @@
  * recorder_worker.c
  *		The recorder's background worker: units from ring and spool into the tables, strikes onto the ladder.
  *
- * One for each database, started by the first need, gone when nothing was to do for moderation.recorder_idle.  In: units; out: committed
- * rows, then outcomes in the ring.  It acts as bootstrap superuser with settings of its own, so that nothing a database
- * or role is set to can change what it does, and holds no lock, snapshot or transaction between batches.
+ * One for each database, started by the first need, gone when nothing was to do for moderation.recorder_idle.  In: units;
+ * out: committed rows, then outcomes in the ring.  It acts as bootstrap superuser with settings of its own, so that
+ * nothing a database or role is set to can change what it does, and holds no lock, snapshot or transaction between
+ * batches.
  *
- * A batch is one transaction: violations, evidence, strikes.  When a strike fails (somebody holds the account's row), the batch is
- * done again without strikes, so that recording never waits for the ladder.  When a row fails for a reason that passes, the batch is
- * kept and tried again; when it fails for good, unit by unit, so that one bad unit spoils no other.
+ * A batch is one transaction: violations, evidence, strikes.  When a strike fails (somebody holds the account's row), the
+ * batch is done again without strikes, so that recording never waits for the ladder.  When a row fails for a reason that
+ * passes, the batch is kept and tried again; when it fails for good, unit by unit, so that one bad unit spoils no other.
  *
- * Memory: one context for a batch and one for what is read from the spool, reset after each.  Errors: caught for each transaction; what escapes ends the worker, and the
- * ring starts another.
+ * Memory: one context for a batch and one for what is read from the spool, reset after each.  Errors: caught for each
+ * transaction; what escapes ends the worker, and the ring starts another.
  */
 #include "postgres.h"
 

@@ -2,9 +2,9 @@
  * recorder_write.c
  *		A record becomes rows of moderation.violation and moderation.evidence.
  *
- * In: a record; out: rows, in the current transaction.  Through SPI with saved plans whose text names everything with its schema; no
- * user code is run but what the owner of our tables put on them.  Locks: what INSERT takes.  Memory: the caller's SPI context.
- * Errors: raised; the caller's transaction decides.
+ * In: a record; out: rows, in the current transaction.  Through SPI with saved plans whose text names everything with its
+ * schema; no user code is run but what the owner of our tables put on them.  Locks: what INSERT takes.  Memory: the
+ * caller's SPI context. Errors: raised; the caller's transaction decides.
  */
 #include "postgres.h"
 
@@ -146,7 +146,9 @@ mdr_log_record(const MdrRecord *record, const char *why)
 		snprintf(id + 2 * i, 3, "%02x", record->violation_id[i]);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("moderation recorder: violation %s is not in the tables: %s", id, why),
-			 errdetail("account \"%s\", category \"%s\", severity %d, action \"%s\", policy \"%s\" version %d, relation %s, column \"%s\", role \"%s\", occurred at %s.",
+			 errdetail("account \"%s\", category \"%s\", severity %d, action \"%s\", "
+					   "policy \"%s\" version %d, relation %s, "
+					   "column \"%s\", role \"%s\", occurred at %s.",
 					   record->account ? record->account : "", record->category ? record->category : "", record->severity,
 					   mdr_action_name(record->action), record->policy ? record->policy : "", record->policy_version,
 					   record->relation ? record->relation : "", record->column ? record->column : "",
