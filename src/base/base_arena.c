@@ -172,9 +172,9 @@ add_chunk(MdrArena *arena, size_t size)
 	return chunk;
 }
 
-/* Cuts size bytes, a multiple of ALIGNMENT, from the chunk, cleared. */
+/* Cuts size bytes, a multiple of ALIGNMENT, from the chunk, cleared; asked of them are for the caller. */
 static void *
-cut(MdrArena *arena, Chunk *chunk, size_t size)
+cut(MdrArena *arena, Chunk *chunk, size_t size, size_t asked)
 {
 	char	   *piece = chunk->data + chunk->used;
 	size_t		dirty = chunk->touched > chunk->used ? chunk->touched - chunk->used : 0;
@@ -185,7 +185,8 @@ cut(MdrArena *arena, Chunk *chunk, size_t size)
 	if (chunk->used > chunk->touched)
 		chunk->touched = chunk->used;
 	arena->used += size;
-	HIDE(piece + size - GUARD, GUARD);
+	(void) asked;				/* unless there is a sanitizer to tell */
+	HIDE(piece + asked, size - asked);
 	return piece;
 }
 
@@ -204,12 +205,13 @@ void *
 mdr_alloc(MdrArena *arena, size_t size)
 {
 	Chunk	   *chunk = arena->head;
+	size_t		asked = size;
 
 	if (should_fail() || (size = rounded(size)) == 0)
 		return NULL;
 	if (chunk == NULL || chunk->size - chunk->used < size)
 		chunk = add_chunk(arena, size);
-	return chunk == NULL ? NULL : cut(arena, chunk, size);
+	return chunk == NULL ? NULL : cut(arena, chunk, size, asked);
 }
 
 void *
