@@ -41,6 +41,15 @@ terms(void)
 }
 
 static void
+no_rules(void)
+{
+	Made		made = make(HEAD CATEGORIES);
+
+	finds(&made, "a bomb", "", "nothing without a rule");
+	unmake(&made);
+}
+
+static void
 straddling(void)
 {
 	Made		made = make(SIMPLE("terms: [大学生]"));
@@ -194,6 +203,7 @@ int
 main(void)
 {
 	terms();
+	no_rules();
 	straddling();
 	lists();
 	patterns();

@@ -503,7 +503,7 @@ at_length(void)
 		for (MdrView which = MDR_VIEW_LEET; which <= MDR_VIEW_SQUEEZED; which++)
 			(void) mdr_text_view(arena, &text, which, &view);
 		seconds = (double) (clock() - before) / CLOCKS_PER_SEC;
-		if (seconds > 2)
+		if (seconds > 5)
 		{
 			slow++;
 			printf("# %.1f s for piece %zu\n", seconds, i);
