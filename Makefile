@@ -34,8 +34,12 @@ REGRESS_OPTS   = --load-extension=moderation
 EXTRA_CLEAN = build results output_iso tmp_check moderation--*.sql $(OBJS:.o=.d)
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(PGXS),)
 include $(PGXS)
+else
+all install: ; @echo 'no pg_config: install the server headers (.ci/packages does) or set PG_CONFIG' >&2; exit 1
+endif
 override CFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 
