@@ -46,10 +46,12 @@ ALTER TABLE moderation.guarded ENABLE ALWAYS TRIGGER announce_guards;
 
 CREATE EVENT TRIGGER moderation_follow_drop ON sql_drop EXECUTE FUNCTION moderation.follow_drop();
 COMMENT ON EVENT TRIGGER moderation_follow_drop IS 'forgets guarded tables and columns that are dropped';
+ALTER EVENT TRIGGER moderation_follow_drop ENABLE ALWAYS;
 CREATE EVENT TRIGGER moderation_follow_rename ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW')
 	EXECUTE FUNCTION moderation.follow_rename();
 COMMENT ON EVENT TRIGGER moderation_follow_rename IS 'keeps the registration of guarded columns that are renamed';
+ALTER EVENT TRIGGER moderation_follow_rename ENABLE ALWAYS;
 
 CREATE OR REPLACE FUNCTION moderation.note_guards() RETURNS event_trigger
 	AS 'MODULE_PATHNAME', 'moderation_note_guards' LANGUAGE C
@@ -67,11 +69,13 @@ CREATE EVENT TRIGGER moderation_note_guards ON ddl_command_start
 	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY')
 	EXECUTE FUNCTION moderation.note_guards();
 COMMENT ON EVENT TRIGGER moderation_note_guards IS 'looks at the guards before a command may weaken one';
+ALTER EVENT TRIGGER moderation_note_guards ENABLE ALWAYS;
 CREATE EVENT TRIGGER moderation_keep_guards ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY',
 		'CREATE TABLE', 'CREATE FOREIGN TABLE')
 	EXECUTE FUNCTION moderation.keep_guards();
 COMMENT ON EVENT TRIGGER moderation_keep_guards IS 'refuses a command that weakened a guard, and looks after new partitions';
+ALTER EVENT TRIGGER moderation_keep_guards ENABLE ALWAYS;
 
 -- A row for everything that is wrong with a guard, by the relation that it concerns (0: none).
 -- jit is off: compiling the query takes a hundred times as long as running it.
@@ -117,6 +121,9 @@ SELECT g.relation, 'guard on ' || g.relation::text, format('column %I is missing
 FROM moderation.guarded AS g CROSS JOIN LATERAL unnest(g.content_columns || g.account_column) AS n (name)
 WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.relation)
 	AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attname = n.name AND NOT a.attisdropped)
+UNION ALL
+SELECT g.relation, 'guard on ' || g.relation::text, 'no column is content', 'SELECT moderation.guard(...), naming the columns that the table has now'
+FROM moderation.guarded AS g WHERE g.content_columns = '{}'
 UNION ALL
 SELECT g.relation, 'guard on ' || g.relation::text, format('policy %L is not loaded', g.policy),
 	'SELECT moderation.load_policy(...), or guard the table with another policy'

@@ -10,6 +10,8 @@
  * Only what a command itself made wrong counts: while a dump is being loaded, guards that are not there yet are
  * nobody's fault.
  *
+ * ALTER COLUMN ... TYPE ... USING computes content that no row trigger sees: for guarded columns it counts as weakening.
+ *
  * A partition that is new gets the row security that was asked for, with the caller's rights; rows that it brings are
  * not scanned, and that is said.
  *
@@ -19,6 +21,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -26,6 +29,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "tcop/cmdtag.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -312,17 +316,50 @@ keep_changed(void)
 	noted = false;
 }
 
+/* Contents that the command itself computed, in columns of a guard. */
+static void
+keep_content(const AlterTableStmt *statement)
+{
+	static const char *const query =
+		"SELECT FROM moderation.guarded AS g WHERE $2 = ANY (g.content_columns)"
+		" AND (g.relation = $1 OR g.relation IN (SELECT a.relid FROM pg_partition_ancestors($1) AS a (relid)))";
+	Oid			relation = RangeVarGetRelid(statement->relation, NoLock, true);
+	Oid			types[2] = {REGCLASSOID, NAMEOID};
+
+	for (int i = 0; OidIsValid(relation) && i < list_length(statement->cmds); i++)
+	{
+		const AlterTableCmd *command = list_nth_node(AlterTableCmd, statement->cmds, i);
+		NameData	name;
+		Datum		values[2] = {ObjectIdGetDatum(relation), NameGetDatum(&name)};
+		uint64		guarded;
+
+		if (command->subtype != AT_AlterColumnType || ((const ColumnDef *) command->def)->raw_default == NULL)
+			continue;
+		namestrcpy(&name, command->name);
+		connect_spi();
+		mdr_guard_run_as_owner(query, 2, types, values, NULL);
+		guarded = SPI_processed;
+		SPI_finish();
+		if (guarded > 0)
+			object_to(psprintf("guard on %s", mdr_guard_name(relation)),
+					  psprintf("what it computed for column \"%s\" has not been scanned", command->name), relation);
+	}
+}
+
 Datum
 moderation_keep_guards(PG_FUNCTION_ARGS)
 {
+	const EventTriggerData *event = (EventTriggerData *) fcinfo->context;
 	const char *tag;
 
 	if (nothing_to_do(fcinfo))
 		PG_RETURN_NULL();
-	tag = GetCommandTagName(((EventTriggerData *) fcinfo->context)->tag);
+	tag = GetCommandTagName(event->tag);
 	if (strncmp(tag, "CREATE ", 7) == 0 && strcmp(tag, "CREATE TRIGGER") != 0)
 		keep_created();
 	else
 		keep_changed();
+	if (IsA(event->parsetree, AlterTableStmt))
+		keep_content((const AlterTableStmt *) event->parsetree);
 	PG_RETURN_NULL();
 }

@@ -137,9 +137,10 @@ SELECT 'table ' || t.tgrelid::regclass::text, format('trigger %I is disabled', t
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'moderation'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A'
 UNION ALL
-SELECT 'event trigger ' || e.evtname, 'it is disabled', format('ALTER EVENT TRIGGER %I ENABLE;', e.evtname)
+SELECT 'event trigger ' || e.evtname, CASE e.evtenabled WHEN 'D' THEN 'it is disabled' ELSE 'it is not enabled always' END,
+	format('ALTER EVENT TRIGGER %I ENABLE ALWAYS;', e.evtname)
 FROM pg_event_trigger AS e JOIN pg_proc AS f ON f.oid = e.evtfoid
-WHERE f.pronamespace = 'moderation'::regnamespace AND e.evtenabled = 'D'
+WHERE f.pronamespace = 'moderation'::regnamespace AND e.evtenabled <> 'A'
 UNION ALL
 -- Statuses: each must be what its history ended with.
 SELECT 'account ' || a.account, 'it is ' || a.state || ', but its history is empty',
