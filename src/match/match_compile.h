@@ -100,7 +100,8 @@ typedef struct MdrSet
 {
 	uint32_t	count;
 	uint32_t	capacity;
-	uint32_t	shortest;		/* bytes */
+	float		most;			/* how often the commonest stands in a paragraph; above 1 when it is too short to be looked for */
+	float		sum;			/* of all */
 	bool		left;			/* each begins a word */
 	const char **strings;
 	uint32_t   *lengths;
@@ -112,8 +113,8 @@ typedef struct MdrSet
 
 /*
  * match_filter.c: the sets of literals that announce a pattern, in the spelling given, best first.  A pattern that has none
- * gets *nsets = 0.  MDR_OK or MDR_NO_MEMORY.
+ * gets *nsets = 0.  wanted: how many there should be, 0 for as many as pay.  MDR_OK or MDR_NO_MEMORY.
  */
-extern MdrStatus mdr_filter_sets(MdrArena *arena, const char *pattern, MdrSet *sets, uint32_t *nsets);
+extern MdrStatus mdr_filter_sets(MdrArena *arena, const char *pattern, uint32_t wanted, MdrSet *sets, uint32_t *nsets);
 
 #endif							/* MDR_MATCH_COMPILE_H */

@@ -63,9 +63,9 @@ point_index(MdrEngine *engine)
 	index->heads = section(engine, MDR_HEADS);
 	index->runs = section(engine, MDR_RUNS);
 	index->shorts = section(engine, MDR_SHORTS);
-	for (int inside = 0; inside < 2; inside++)
+	for (int where = 0; where < MDR_NWHERES; where++)
 		for (int b = 0; b < MDR_NBITMAPS; b++)
-			index->bitmaps[inside][b] = bitmaps + mdr_bitmap_start(&index->sizes, inside != 0, (MdrBitmap) b);
+			index->bitmaps[where][b] = bitmaps + mdr_bitmap_start(&index->sizes, (MdrWhere) where, (MdrBitmap) b);
 }
 
 /* Makes what the engine needs beside the image. */

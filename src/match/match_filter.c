@@ -12,13 +12,16 @@
  */
 #include "match/match_compile.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_PRODUCT 256			/* strings that neighbours may be multiplied to, unless one of them is a single string */
 #define MAX_CLASS 32			/* characters of a [...] that count as alternatives */
 #define MAX_LITERAL 48			/* bytes of a literal */
-#define LONG_ENOUGH 8			/* bytes of a shortest literal beyond which more do not make it rarer */
+/* What trying a pattern costs, in hits of a literal. */
+#define COST_OF_TRYING 20
 #define MAX_NESTING 200
+#define MAX_EXACT_REPEAT 8		/* up to which x{3} is xxx */
 
 /* What is known of a part of the pattern. */
 typedef struct Part
@@ -40,10 +43,83 @@ typedef struct Reader
 
 static void read_alternatives(Reader *r, Part *part);
 
+/* Words of which every English text is made, and words that are in many. */
+static const char *const commonest_words[] = {
+	"a", "all", "an", "and", "are", "as", "at", "be", "but", "by", "do", "for", "from", "have", "he", "her", "his", "i",
+	"if", "in", "is", "it", "me", "my", "no", "not", "of", "on", "or", "she", "so", "that", "the", "they", "this", "to",
+	"was", "we", "what", "with", "you"
+};
+static const char *const common_words[] = {
+	"about", "after", "also", "am", "any", "anyone", "anything", "back", "because", "been", "before", "best", "between",
+	"can", "come", "could", "day", "did", "does", "each", "even", "first", "get", "give", "go", "good", "had", "has",
+	"help", "here", "him", "how", "into", "its", "just", "know", "like", "look", "made", "make", "making", "many", "may",
+	"more", "most", "much", "must", "need", "new", "now", "one", "only", "other", "our", "out", "over", "own", "people",
+	"please", "said", "same", "see", "should", "some", "someone", "something", "such", "take", "tell", "than", "their",
+	"them", "then", "there", "these", "thing", "things", "think", "those", "through", "time", "too", "two", "up", "us",
+	"use", "used", "using", "very", "want", "way", "ways", "well", "were", "when", "where", "which", "while", "who",
+	"why", "will", "without", "work", "would", "year", "your"
+};
+
+static int
+compare_word(const void *key, const void *word)
+{
+	return strcmp(key, *(const char *const *) word);
+}
+
+static bool
+is_one_of(const char *word, uint32_t length, const char *const *words, size_t nwords)
+{
+	char		copy[16];
+
+	if (length >= sizeof(copy))
+		return false;
+	memcpy(copy, word, length);
+	copy[length] = '\0';
+	return bsearch(copy, words, nwords, sizeof(words[0]), compare_word) != NULL;
+}
+
+/*
+ * How often a literal stands in a paragraph, roughly: half as often for each ASCII character, a sixth for any other; but common
+ * words as often as they do.  More than 1 when it is too short to be looked for.
+ */
+static float
+frequency_of(const char *string, uint32_t length)
+{
+	float		by_letters = 1,
+				by_words = 1;
+
+	if (length < MDR_SHORTEST)
+		return 2;
+	for (uint32_t from = 0, to; from < length; from = to + 1)
+	{
+		for (to = from; to < length && string[to] != ' '; to++)
+			by_letters *= (unsigned char) string[to] < 0x80 ? 0.5f : (unsigned char) string[to] >= 0xC0 ? 0.17f : 1;
+		if (to == from)
+			continue;
+		if (is_one_of(string + from, to - from, common_words, sizeof(common_words) / sizeof(common_words[0])))
+			by_words *= 0.25f;
+		else if (!is_one_of(string + from, to - from, commonest_words, sizeof(commonest_words) / sizeof(commonest_words[0])))
+			by_words = 0;
+	}
+	return by_words > by_letters ? by_words : by_letters;
+}
+
+/* How often one of a set does.  What need not begin a word is found inside others, when it is short. */
+static float
+frequency(const MdrSet *set)
+{
+	float		often = set->most;
+
+	if (!set->left && often >= 0.125f)
+		often *= 4;
+	often += set->sum / 16;
+	return often < 0.99f ? often : 0.99f;
+}
+
 static MdrSet
 make_set(Reader *r, uint32_t count)
 {
-	MdrSet		set = {count, count, UINT32_MAX, false, mdr_alloc_array(r->arena, count, sizeof(char *)),
+	MdrSet		set = {count, count, 0, 0, false, mdr_alloc_array(r->arena, count, sizeof(char *)),
 	mdr_alloc_array(r->arena, count, sizeof(uint32_t))};
 
 	if (set.strings == NULL || set.lengths == NULL)
@@ -57,12 +133,15 @@ make_set(Reader *r, uint32_t count)
 static void
 put(MdrSet *set, uint32_t index, const char *string, uint32_t length)
 {
+	float		often = frequency_of(string, length);
+
 	if (index >= set->count)
 		return;
 	set->strings[index] = string;
 	set->lengths[index] = length;
-	if (length < set->shortest)
-		set->shortest = length;
+	set->sum += often;
+	if (often > set->most)
+		set->most = often;
 }
 
 /* The part that matches one string. */
@@ -84,14 +163,11 @@ be_anything(Part *part)
 	*part = (Part) {0};
 }
 
-/* Whether a set is a better announcer than another: longer literals first, then fewer. */
+/* Whether a set is a better announcer than another. */
 static bool
 better(const MdrSet *a, const MdrSet *b)
 {
-	uint32_t	x = a->shortest < LONG_ENOUGH ? a->shortest : LONG_ENOUGH;
-	uint32_t	y = b->shortest < LONG_ENOUGH ? b->shortest : LONG_ENOUGH;
-
-	return x != y ? x > y : a->count < b->count;
+	return frequency(a) < frequency(b);
 }
 
 /* Remembers a set that must be seen, if it is among the best. */
@@ -100,7 +176,7 @@ require(Part *part, const MdrSet *set)
 {
 	uint32_t	at;
 
-	if (set->count == 0 || set->shortest < MDR_SHORTEST)
+	if (set->count == 0 || set->most > 1)
 		return;
 	for (at = part->nrequired; at > 0 && better(set, &part->required[at - 1]); at--)
 		if (at < MDR_MAX_SETS)
@@ -170,7 +246,7 @@ add_strings(Reader *r, MdrSet *set, const MdrSet *more)
 	if (set->strings == NULL || set->lengths == NULL)
 	{
 		r->failed = true;
-		*set = (MdrSet) {.shortest = UINT32_MAX};
+		*set = (MdrSet) {0};
 		return;
 	}
 	set->left = more->left && (set->count == 0 || set->left);
@@ -521,11 +597,26 @@ static void
 repeat_part(Reader *r, Part *part, uint32_t least, uint32_t most)
 {
 	Part		once = *part;
+	MdrSet		product;
 
 	if (least == 1 && most == 1)
 		return;
 	be_anything(part);
-	if (least == 0 && most == 1 && once.exact)
+	if (least == most && least > 1 && least <= MAX_EXACT_REPEAT && once.exact)
+	{
+		*part = once;
+		for (uint32_t i = 1; i < least && multiply(r, &part->strings, &once.strings, &product); i++)
+			part->strings = product;
+
+		/* Cut short, it is what the repeat begins with. */
+		if (part->strings.most > 1 || part->strings.count != 1 || part->strings.lengths[0] != least * once.strings.lengths[0])
+		{
+			once = *part;
+			be_anything(part);
+			require_part(part, &once);
+		}
+	}
+	else if (least == 0 && most == 1 && once.exact)
 	{
 		be_string(r, part, "", 0);
 		add_strings(r, &part->strings, &once.strings);
@@ -588,7 +679,7 @@ best_set(const Part *part)
 {
 	const MdrSet *best = part->nrequired > 0 ? &part->required[0] : NULL;
 
-	if (part->exact && part->strings.shortest >= MDR_SHORTEST && (best == NULL || better(&part->strings, best)))
+	if (part->exact && part->strings.most <= 1 && (best == NULL || better(&part->strings, best)))
 		best = &part->strings;
 	return best;
 }
@@ -596,8 +687,8 @@ best_set(const Part *part)
 static void
 read_alternatives(Reader *r, Part *part)
 {
-	MdrSet		strings = {.shortest = UINT32_MAX}; /* of all alternatives, as long as all are exact */
-	MdrSet		required = {.shortest = UINT32_MAX};	/* of all, as long as each has a set */
+	MdrSet		strings = {0}; /* of all alternatives, as long as all are exact */
+	MdrSet		required = {0};	/* of all, as long as each has a set */
 	bool		exact = true,
 				each = true;
 
@@ -628,11 +719,12 @@ read_alternatives(Reader *r, Part *part)
 }
 
 MdrStatus
-mdr_filter_sets(MdrArena *arena, const char *pattern, MdrSet *sets, uint32_t *nsets)
+mdr_filter_sets(MdrArena *arena, const char *pattern, uint32_t wanted, MdrSet *sets, uint32_t *nsets)
 {
 	Reader		reader = {.arena = arena, .p = pattern};
 	Part		whole = {0};
 	Part		result = {0};
+	float		tries = 1;
 
 	*nsets = 0;
 	read_alternatives(&reader, &whole);
@@ -641,7 +733,16 @@ mdr_filter_sets(MdrArena *arena, const char *pattern, MdrSet *sets, uint32_t *ns
 	if (reader.lost || *reader.p != '\0')
 		return MDR_OK;
 	require_part(&result, &whole);
+
+	/* A further set is worth looking for when it spares more tries than it costs hits. */
 	for (; *nsets < result.nrequired; ++*nsets)
+	{
+		float		often = frequency(&result.required[*nsets]);
+
+		if (wanted > 0 ? *nsets == wanted : *nsets > 0 && often >= COST_OF_TRYING * tries * (1 - often))
+			break;
+		tries *= often;
 		sets[*nsets] = result.required[*nsets];
+	}
 	return MDR_OK;
 }

@@ -160,9 +160,11 @@ report(const MdrIndex *index, const char *text, uint32_t position, uint32_t leng
 }
 
 MdrStatus
-mdr_index_search(const MdrIndex *index, const char *text, uint32_t length, bool words_only, MdrFound found, void *context)
+mdr_index_search(const MdrIndex *index, const char *text, uint32_t length, MdrView view, MdrFound found, void *context)
 {
 	uint32_t	bits = index->sizes.bits;
+	const uint64_t *const *at_word = index->bitmaps[view == MDR_VIEW_PLAIN ? MDR_AT_WORD : MDR_ELSEWHERE];
+	const uint64_t *const *inside = index->bitmaps[view == MDR_VIEW_PLAIN ? MDR_INSIDE : MDR_ELSEWHERE];
 	uint8_t		before = SIGN;
 
 	if (index->nliterals == 0)
@@ -170,7 +172,7 @@ mdr_index_search(const MdrIndex *index, const char *text, uint32_t length, bool 
 	for (uint32_t position = 0; position < length; position++)
 	{
 		uint8_t		kind = kinds[(unsigned char) text[position]];
-		const uint64_t *const *bitmaps = index->bitmaps[words_only & before & kind];
+		const uint64_t *const *bitmaps = before & kind ? inside : at_word;
 		uint64_t	bytes;
 		bool		is_long;
 		MdrStatus	status;

@@ -8,8 +8,8 @@
  * short run of literals with the same first four bytes; and bitmaps of first bytes keep nearly all positions from costing
  * even that.
  *
- * Most literals are words, and can only stand where a word begins.  Positions inside a word (between two ASCII letters or
- * digits) are looked up in bitmaps of their own, which hold the few others.
+ * Most literals are words, and can only stand where a word begins.  In the plain view, positions inside a word (between two
+ * ASCII letters or digits) are looked up in bitmaps of their own, which hold the few others.
  */
 #ifndef MDR_MATCH_INDEX_H
 #define MDR_MATCH_INDEX_H
@@ -39,9 +39,17 @@ typedef struct MdrImageRun
 	uint32_t	count;			/* 0 = the slot is free */
 } MdrImageRun;
 
+/* Where in which view a position is; each has its own bitmaps, with the literals that mean something there. */
+typedef enum MdrWhere
+{
+	MDR_AT_WORD,				/* plain view, where a word may begin */
+	MDR_INSIDE,					/* plain view, between two ASCII letters or digits */
+	MDR_ELSEWHERE,				/* anywhere in another view */
+	MDR_NWHERES
+} MdrWhere;
+
 /*
- * Bitmaps, one behind another, each for words' beginnings and for insides of words.  Those of pairs go by the first two bytes as
- * they are, the others by a hash.
+ * Bitmaps, one behind another.  Those of pairs go by the first two bytes as they are, the others by a hash.
  */
 typedef enum MdrBitmap
 {
@@ -74,22 +82,22 @@ typedef struct MdrIndex
 	uint32_t	nliterals;
 	const MdrImageRun *runs;
 	const MdrImageRun *shorts;
-	const uint64_t *bitmaps[2][MDR_NBITMAPS];	/* [inside a word] */
+	const uint64_t *bitmaps[MDR_NWHERES][MDR_NBITMAPS];
 } MdrIndex;
 
 /* 64-bit words of all bitmaps, and where each begins. */
 static inline uint64_t
 mdr_bitmap_words(const MdrIndexSizes *sizes)
 {
-	return 2 * (2 * (UINT64_C(1) << MDR_PAIR_BITS) + (MDR_NBITMAPS - 2) * (UINT64_C(1) << sizes->bits)) / 64;
+	return MDR_NWHERES * (2 * (UINT64_C(1) << MDR_PAIR_BITS) + (MDR_NBITMAPS - 2) * (UINT64_C(1) << sizes->bits)) / 64;
 }
 
 static inline uint64_t
-mdr_bitmap_start(const MdrIndexSizes *sizes, bool inside, MdrBitmap bitmap)
+mdr_bitmap_start(const MdrIndexSizes *sizes, MdrWhere where, MdrBitmap bitmap)
 {
 	uint64_t	pairs = bitmap < 2 ? bitmap : 2;
 
-	return (inside ? mdr_bitmap_words(sizes) / 2 : 0)
+	return where * (mdr_bitmap_words(sizes) / MDR_NWHERES)
 		+ (pairs * (UINT64_C(1) << MDR_PAIR_BITS) + (bitmap - pairs) * (UINT64_C(1) << sizes->bits)) / 64;
 }
 
@@ -135,11 +143,11 @@ mdr_head(uint64_t bytes)
 extern const MdrImageRun *mdr_index_run(const MdrImageRun *table, uint32_t bits, uint32_t key);
 
 /*
- * Calls found for every literal in the text, in order of start.  words_only: positions inside words are looked up as such; false in
- * the joined view, where words may begin there.  Stops with found's status when that is not MDR_OK.
+ * Calls found for every literal of the view in its text, and for some others, in order of start.  Stops with found's status when that
+ * is not MDR_OK.
  */
 typedef MdrStatus (*MdrFound) (void *context, uint32_t literal, uint32_t end);
-extern MdrStatus mdr_index_search(const MdrIndex *index, const char *text, uint32_t length, bool words_only, MdrFound found,
+extern MdrStatus mdr_index_search(const MdrIndex *index, const char *text, uint32_t length, MdrView view, MdrFound found,
 								  void *context);
 
 #endif							/* MDR_MATCH_INDEX_H */

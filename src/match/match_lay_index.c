@@ -42,18 +42,22 @@ find_parents(MdrCompiler *compiler)
 	}
 }
 
-/* Whether a literal may stand inside a word.  In the joined view every position counts as a word's beginning. */
-static bool
-stands_inside(const MdrCompiler *compiler, const MdrImageLiteral *literal)
+/* Where a literal may stand, as bits of MdrWhere. */
+static uint32_t
+stands_where(const MdrCompiler *compiler, const MdrImageLiteral *literal)
 {
+	uint32_t	where = 0;
+
 	for (uint32_t u = literal->first_use; u < literal->first_use + literal->nuses; u++)
 	{
 		const MdrImageUse *use = &compiler->unique_uses[u];
 
-		if (!(use->flags & (MDR_LEFT | MDR_AFTER_SIGN)) && (use->views & ~(1u << MDR_VIEW_JOINED)))
-			return true;
+		if (use->views & (1u << MDR_VIEW_PLAIN))
+			where |= use->flags & (MDR_LEFT | MDR_AFTER_SIGN) ? 1u << MDR_AT_WORD : 1u << MDR_AT_WORD | 1u << MDR_INSIDE;
+		if (use->views & ~(1u << MDR_VIEW_PLAIN))
+			where |= 1u << MDR_ELSEWHERE;
 	}
-	return false;
+	return where;
 }
 
 static uint32_t
@@ -73,19 +77,19 @@ set_bit(uint64_t *bitmap, uint32_t position)
 }
 
 static void
-enter_in_bitmaps(MdrCompiler *compiler, const MdrImageLiteral *literal, uint64_t bytes, bool inside)
+enter_in_bitmaps(MdrCompiler *compiler, const MdrImageLiteral *literal, uint64_t bytes, MdrWhere where)
 {
 	const MdrIndexSizes *sizes = &compiler->sizes;
 	uint32_t	length = literal->length;
 	MdrBitmap	which = length >= 6 ? MDR_LONG : length >= 4 ? MDR_MIDDLE : MDR_SHORT;
 	uint64_t	key = length >= 6 ? MDR_FIRST(bytes, 6) : length >= 4 ? MDR_FIRST(bytes, 4) : MDR_SHORT_KEY(bytes, length);
 
-	set_bit(compiler->bitmaps + mdr_bitmap_start(sizes, inside, which), mdr_hash(key, sizes->bits));
+	set_bit(compiler->bitmaps + mdr_bitmap_start(sizes, where, which), mdr_hash(key, sizes->bits));
 	if (length >= 4)
-		set_bit(compiler->bitmaps + mdr_bitmap_start(sizes, inside, MDR_FOURS), mdr_hash(MDR_FIRST(bytes, 4), sizes->bits));
+		set_bit(compiler->bitmaps + mdr_bitmap_start(sizes, where, MDR_FOURS), mdr_hash(MDR_FIRST(bytes, 4), sizes->bits));
 	for (int all = 0; all < 2; all++)
 	{
-		uint64_t   *pairs = compiler->bitmaps + mdr_bitmap_start(sizes, inside, all ? MDR_PAIRS : MDR_SHORT_PAIRS);
+		uint64_t   *pairs = compiler->bitmaps + mdr_bitmap_start(sizes, where, all ? MDR_PAIRS : MDR_SHORT_PAIRS);
 
 		if (!all && length >= 4)
 			continue;
@@ -153,11 +157,13 @@ mdr_lay_index(MdrCompiler *compiler)
 	{
 		const MdrImageLiteral *literal = &compiler->literals[i];
 		uint64_t	bytes = mdr_bytes(text_of(compiler, i), literal->length);
+		uint32_t	where;
 
 		compiler->heads[i] = mdr_head(bytes);
-		enter_in_bitmaps(compiler, literal, bytes, false);
-		if (stands_inside(compiler, literal))
-			enter_in_bitmaps(compiler, literal, bytes, true);
+		where = stands_where(compiler, literal);
+		for (int w = 0; w < MDR_NWHERES; w++)
+			if (where & (1u << w))
+				enter_in_bitmaps(compiler, literal, bytes, (MdrWhere) w);
 		if (literal->length >= 4)
 			enter_in_table(compiler->runs, sizes->runs, (uint32_t) MDR_FIRST(bytes, 4), i);
 		else

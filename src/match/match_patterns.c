@@ -208,7 +208,7 @@ find_sets(MdrCompiler *compiler, uint32_t index, MdrView view, KeyedSets *keyed)
 	uint32_t	nsets,
 				distinct = 0;
 
-	if (mdr_filter_sets(compiler->scratch, text, sets, &nsets) != MDR_OK)
+	if (mdr_filter_sets(compiler->scratch, text, view == MDR_VIEW_PLAIN ? 0 : pattern->nsets, sets, &nsets) != MDR_OK)
 		return mdr_compile_no_memory(compiler);
 	for (uint32_t s = 0; s < nsets; s++)
 	{

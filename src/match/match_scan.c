@@ -89,7 +89,7 @@ scan_view(MdrWindow *window, MdrView view)
 	MdrStatus	status;
 
 	engine->number++;
-	status = mdr_index_search(&engine->index, text->bytes, text->length, view != MDR_VIEW_JOINED, record, &search);
+	status = mdr_index_search(&engine->index, text->bytes, text->length, view, record, &search);
 	return status == MDR_OK ? mdr_find_candidates(window, view) : status;
 }
 
