@@ -3,9 +3,9 @@
  *		What the engine costs without a server: per row of 512 bytes, per policy, and on texts made to be expensive.
  *
  * Build and run:
- *		make build/lint && gcc -O2 -std=gnu11 -Isrc $(pkg-config --cflags libhs) bench/match.c $(find src/base src/text src/policy \
- *			src/match src/verdict -name '*.o') -o build/bench_match -lpcre2-8 -licui18n -licuuc -lhs -lyaml -lm
- *		build/bench_match policies/terms-of-service/policy.yaml policies/terms-of-service/[!p]*.yaml policies/terms-of-service/p[!o]*.yaml ...
+ *		make build/lint && gcc -O2 -std=gnu11 -Isrc bench/match.c $(find src/base src/text src/policy src/match src/verdict \
+ *			-name '*.o') -o build/bench_match -lpcre2-8 -licui18n -licuuc -lyaml -lm
+ *		build/bench_match [-r FILE] policies/terms-of-service/policy.yaml and the other files
  *
  * With -r FILE, rows are cut from that file instead of from the paragraphs below.  Time is the process's CPU time, the best of
  * five repetitions; sizes are bytes.

@@ -107,5 +107,9 @@ mdr_verdict(MdrEngine *engine, MdrArena *arena, const char *content, size_t leng
 	check_redaction(&scan, verdict);
 	if (verdict->status == MDR_UNKNOWN && at_most(mdr_engine_on_unknown(engine), cap) > verdict->action)
 		verdict->action = at_most(mdr_engine_on_unknown(engine), cap);
+
+	/* What is not known cannot be masked, so it may not be stored as if it had been. */
+	if (verdict->status == MDR_UNKNOWN && verdict->action == MDR_REDACT)
+		verdict->action = at_most(MDR_QUARANTINE, cap);
 	return MDR_OK;
 }

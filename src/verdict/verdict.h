@@ -27,7 +27,7 @@ typedef struct MdrVerdict
 	MdrCategoryVerdict *categories; /* one for each category of the policy */
 	uint32_t	ncategories;
 	int			category;		/* the gravest, -1 when nothing scored */
-	MdrAction	action;			/* the gravest; the policy's on_unknown when unknown and that is graver */
+	MdrAction	action;			/* the gravest; when unknown, the policy's on_unknown if that is graver, and quarantine for redact */
 	MdrFinding *findings;
 	uint32_t	nfindings;
 	bool		cut;			/* there were more findings than the verdict keeps (10,000) */

@@ -126,6 +126,19 @@ main(void)
 	ok(verdict.status == MDR_UNKNOWN && verdict.action == MDR_QUARANTINE && verdict.nfindings == 10000 && verdict.cut,
 	   "too many spans to redact are unknown");
 	ok(mdr_redact(made.engine, arena, &verdict, text, 60000, "#", &out, &length) == MDR_UNKNOWN, "and are not redacted");
+	{
+		/* With a policy that only flags what it does not know, such content is kept out all the same. */
+		Made		before = made;
+
+		made = make("policy: p\nlimits: {bytes: 100000, on_unknown: flag}\n"
+					"categories: [{id: b, clause: {en: b}, actions: [allow, redact, redact, reject]}]\n"
+					"---\ncategory: b\nrules:\n"
+					"  - {id: b90, weight: 0.9, severity: 1, terms: ['mask*']" EXAMPLES);
+		ok(judge(text, MDR_REJECT).action == MDR_QUARANTINE, "and quarantined, when on_unknown is milder");
+		ok(judge(text, MDR_REDACT).action == MDR_REDACT && judge(text, MDR_FLAG).action == MDR_FLAG, "as far as the cap allows");
+		unmake(&made);
+		made = before;
+	}
 	text[45000] = '\0';
 	verdict = judge(text, MDR_REJECT);
 	ok(verdict.status == MDR_OK && verdict.action == MDR_REDACT && verdict.nfindings == 9000, "nine thousand are");
