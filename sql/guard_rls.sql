@@ -21,9 +21,7 @@ INSERT INTO rls_post VALUES ('rls ben', 'hello', 1), (NULL, 'hello', 1);
 INSERT INTO rls_post VALUES ('rls ada', 'hello', 1);
 INSERT INTO rls_post_1 VALUES ('rls ada', 'hello', 1);
 UPDATE rls_post SET author = 'rls ada' WHERE author = 'rls ben';
-COPY rls_post FROM stdin;
-rls ben	hello	1
-\.
+\copy rls_post FROM '/dev/null'
 SET row_security = off;
 INSERT INTO rls_post VALUES ('rls ada', 'hello', 1);
 RESET row_security;
