@@ -45,8 +45,11 @@ PG_FUNCTION_INFO_V1(moderation_keep_guards);
 
 /* "a is missing" and "a is disabled" are the same trouble. */
 #define PROBLEMS "SELECT p.relation, split_part(p.problem, ' is ', 1), p.object, p.problem FROM moderation.guard_problems() AS p" \
-	" WHERE p.relation <> 0"
-#define MEMBERS "SELECT t.relid FROM moderation.guarded AS g CROSS JOIN LATERAL pg_partition_tree(g.relation) AS t"
+	" WHERE p.relation <> 0 ORDER BY p.relation, p.problem"
+/* pg_partition_tree() would lock them, see guard_problems(). */
+#define MEMBERS "WITH RECURSIVE member (relid) AS (SELECT g.relation::oid FROM moderation.guarded AS g UNION" \
+	" SELECT i.inhrelid FROM member AS m JOIN pg_inherits AS i ON i.inhparent = m.relid AND NOT i.inhdetachpending" \
+	" JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition) SELECT m.relid FROM member AS m"
 
 typedef struct Problem
 {

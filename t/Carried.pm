@@ -1,0 +1,111 @@
+# What the tests of dumps, upgrades and recovery share: a database with something in every table of the extension, its
+# fingerprint (a checksum of every row of every table, and all triggers), and a look at whether the guard is awake.
+package Carried;
+use strict;
+use warnings;
+use Cwd;
+# Archive commands and pg_upgrade run in other folders: the tests' own paths must be absolute, before they are made.
+BEGIN { $ENV{TESTDIR} //= getcwd(); }
+use Exporter 'import';
+use PostgreSQL::Test::Utils;
+use Test::More;
+our @EXPORT = qw(populate settle refusal fingerprint is_carried awake);
+
+# The guarded tables hold what no guard would let in now: content from before the guard, rows of accounts that are frozen.
+sub populate
+{
+	my ($node, $database) = @_;
+	my $policy = slurp_file('sql/include/test_policy.sql');
+	$node->safe_psql($database, "CREATE EXTENSION moderation; $policy");
+	$node->safe_psql($database, <<'EOC');
+SELECT moderation.load_policy(replace(replace(document, 'policy: test', 'policy: house'), 'zorblax', word))
+	FROM moderation.policy, (VALUES (1, 'zorblax'), (2, 'zorblix')) AS version (number, word) WHERE policy = 'test' ORDER BY number;
+CREATE ROLE auditing;
+SELECT moderation.grant_duty('auditing', 'auditor');
+CREATE TABLE post (id int PRIMARY KEY, author text, body text);
+CREATE TABLE remark (author text, body text, PRIMARY KEY (author, body));
+CREATE TABLE event (day int, author text, body text) PARTITION BY LIST (day);
+CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
+CREATE TABLE event_2 PARTITION OF event FOR VALUES IN (2);
+INSERT INTO post VALUES (1, 'ada', 'a zorblix from before');
+SELECT moderation.guard('post', '{body}', 'author', 'house');
+SELECT moderation.guard('remark', '{body}', 'author', 'test', 'flag');
+SELECT moderation.guard('event', '{body}', 'author', 'house', row_security => true);
+INSERT INTO post VALUES (2, 'ann', 'hello'), (3, 'ben', 'a flagword'), (4, 'ben', 'a redactword'), (5, 'ben', 'a quarword'), (6, NULL, 'a flagword');
+INSERT INTO remark VALUES ('ben', 'a zorblax'), ('cia', 'a flagword'), ('cia', 'nothing');
+INSERT INTO event VALUES (1, 'cia', 'hello'), (2, 'sue', 'a flagword');
+SELECT moderation.freeze('max', 'a while', now() + interval '1 day'), moderation.freeze('ned', 'by mistake');
+SELECT moderation.reinstate('ned', 'it was one');
+EOC
+	refusal($node, $database, $_) for (q{('ann', 'a zorblix')}) x 3, q{('sue', 'a suspendword')}, q{('dan', 'a zorblix')};
+	settle($node, $database);
+	is($node->safe_psql($database, q{SELECT string_agg(concat_ws(' ', account, state, strikes), ', ' ORDER BY account) FROM moderation.account_status}),
+		'ann frozen 3, dan warned 1, max frozen 0, ned active 0, sue suspended 1', 'accounts stand where they should');
+	return;
+}
+
+# Waits until everything is in the tables and counted, and no worker is connected.
+sub settle
+{
+	my ($node, $database) = @_;
+	$node->poll_query_until($database, q{SELECT queued = 0 AND spooled_files = 0 AND uncounted = 0 FROM moderation.recorder_status()})
+		or die 'the recorder does not come to rest';
+	$node->safe_psql($database, 'SELECT moderation.stop_recorder()');
+	$node->poll_query_until('postgres', q{SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'moderation recorder')})
+		or die 'the recorder does not leave';
+	return;
+}
+
+# The SQLSTATE that storing (author, body) ends with; empty when it is stored.
+sub refusal
+{
+	my ($node, $database, $row) = @_;
+	my ($code, $out, $error) = $node->psql($database, "\\set VERBOSITY verbose\nINSERT INTO event SELECT 1, * FROM (VALUES $row) AS v");
+	return $error =~ /ERROR:  (\w{5})/ ? $1 : '';
+}
+
+# The version of a policy that comes with the extension is made anew by CREATE EXTENSION, so of that only what it says counts.
+my %rows = map { $_ => $_ } qw(moderation.violation moderation.account moderation.account_event moderation.evidence
+	moderation.quarantine moderation.guarded moderation.duty moderation.account_status post remark event);
+$rows{'moderation.policy'} = '(SELECT * FROM moderation.policy WHERE NOT builtin)';
+$rows{'built-in policies'} = '(SELECT policy, policy_version, state, document_sha256, md5(document) FROM moderation.policy WHERE builtin)';
+$rows{'triggers'} = q{(SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal)};
+$rows{'triggers that are always enabled'} = q{(SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgenabled = 'A')};
+$rows{'event triggers'} = q{(SELECT evtname, evtenabled FROM pg_event_trigger)};
+$rows{'row security'} = q{(SELECT oid::regclass, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relnamespace IN ('public'::regnamespace, 'moderation'::regnamespace) AND relkind IN ('r', 'p', 'v'))};
+$rows{'rights'} = q{(SELECT c.oid::regclass, a.grantee::regrole, a.privilege_type FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
+	WHERE c.relnamespace IN ('public'::regnamespace, 'moderation'::regnamespace) AND c.relkind IN ('r', 'p', 'v'))};
+$rows{'row-security policies'} = q{(SELECT * FROM pg_policies)};
+
+# Number of rows and MD5 of their sorted text, for each table: "name count md5" lines.
+sub fingerprint
+{
+	my ($node, $database, @names) = @_;
+	my $query = join "\nUNION ALL ", map {
+		"SELECT '$_' AS name, count(*), md5(string_agg(r::text, E'\\n' ORDER BY r::text COLLATE \"C\")) FROM $rows{$_} AS r"
+	} @names ? @names : sort keys %rows;
+	return $node->safe_psql($database, "$query ORDER BY 1");
+}
+
+# Everything as it was, nothing wrong, nothing queued: before anything is done there that would change it.
+sub is_carried
+{
+	my ($node, $database, $before, $how) = @_;
+	is(fingerprint($node, $database), $before, "$how: every row of every table is what it was");
+	is($node->safe_psql($database, 'SELECT object, problem FROM moderation.verify()'), '', "$how: nothing is wrong");
+	return;
+}
+
+# The guard refuses, the recorder records, accounts stand where they stood, and strikes go on counting.
+sub awake
+{
+	my ($node, $database, $how) = @_;
+	is(join(' ', map { refusal($node, $database, "('$_', 'hello')") } qw(ann sue max ben ned)), 'MD002 MD003 MD002  ', "$how: who was frozen or suspended is");
+	is(refusal($node, $database, q{('dan', 'a zorblix')}), 'MD001', "$how: content is refused");
+	is($node->safe_psql($database, q{SELECT count(*) FROM moderation.violation WHERE account = 'dan'}), 2, "$how: and recorded");
+	settle($node, $database);
+	is($node->safe_psql($database, q{SELECT strikes FROM moderation.account WHERE account = 'dan'}), 2, "$how: and counted");
+	return;
+}
+
+1;
