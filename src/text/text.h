@@ -40,6 +40,7 @@ typedef enum MdrView
 #define MDR_NVIEWS 4
 
 typedef struct MdrOffsetMap MdrOffsetMap;	/* sparse: an entry only where lengths differ */
+typedef struct MdrWords MdrWords;
 
 typedef struct MdrText
 {
@@ -52,6 +53,7 @@ typedef struct MdrText
 	uint32_t	given_length;
 	MdrOffsetMap *map;			/* position in bytes -> position in given */
 	const uint64_t *changed;	/* other views: bit per byte that the view changed; NULL in the plain view */
+	MdrWords   *words;			/* if has_han: what mdr_text_whole_words() found out so far */
 } MdrText;
 
 /*

@@ -690,7 +690,7 @@ mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text)
 	text->given_length = length;
 	text->map = fold.map;
 	text->views = mdr_text_signs(text);
-	return MDR_OK;
+	return mdr_words_prepare(arena, text) ? MDR_OK : MDR_NO_MEMORY;
 }
 
 const char *

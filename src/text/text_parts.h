@@ -195,6 +195,9 @@ mdr_utf8_put(char *bytes, uint32_t c)
 	return 4;
 }
 
+/* Makes room for what mdr_text_whole_words() finds out about a text.  False when out of memory. */
+extern bool mdr_words_prepare(MdrArena *arena, MdrText *text);
+
 /* Which views a plain text shows signs of, as MdrText.views. */
 extern uint32_t mdr_text_signs(const MdrText *plain);
 

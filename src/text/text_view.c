@@ -127,7 +127,7 @@ mdr_text_view(MdrArena *arena, const MdrText *plain, MdrView view, MdrText *text
 	text->views = 0;
 	text->map = maker.map;
 	text->changed = maker.changed;
-	return MDR_OK;
+	return mdr_words_prepare(arena, text) ? MDR_OK : MDR_NO_MEMORY;
 }
 
 /* Takes out of a term for the joined view what parts its words: spaces, and marks such as hyphens. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "text/text_parts.h"
 
@@ -171,6 +172,41 @@ at_length(void)
 	   mdr_text_boundary(&text, text.length + 10), "the ends are boundaries");
 }
 
+/* However many matches ask, and whatever stands before. */
+static void
+many_ask(void)
+{
+	const uint32_t length = 1024 * 1024 / 3 * 3;
+	const char *clause = "\xE9\x81\x87\xE5\x88\xB0\xE4\xBA\x86\xE5\xA4\xA7\xE9\xBA\xBB\xE7\x83\xA6";
+	char	   *bytes = malloc(length + 1);
+	bool		alike = true;
+	double		seconds;
+	clock_t		before;
+	MdrText		text;
+
+	for (uint32_t at = 0; at < length; at += 3)
+		memcpy(bytes + at, clause + at % 18, 3);
+	bytes[length] = '\0';
+	text = fold(bytes);
+	before = clock();
+	for (uint32_t at = 3; at + 6 < text.length; at += 3)
+		(void) mdr_text_whole_words(&text, at, at + 6);
+	seconds = (double) (clock() - before) / CLOCKS_PER_SEC;
+	printf("# %.2f s\n", seconds);
+	ok(seconds < 1.5, "asking everywhere in 1 MB of Chinese takes no more than about a second");
+
+	for (uint32_t shift = 0; shift < 600; shift++)
+	{
+		memset(bytes, '.', shift);
+		strcpy(bytes + shift, clause);
+		text = fold(bytes);
+		alike = alike && mdr_text_whole_words(&text, shift, shift + 6) && !mdr_text_whole_words(&text, shift + 9, shift + 15) &&
+			mdr_text_whole_words(&text, shift + 9, shift + 18);
+	}
+	ok(alike, "words are parted alike wherever they stand");
+	free(bytes);
+}
+
 int
 main(void)
 {
@@ -196,6 +232,7 @@ main(void)
 	mdr_text_release();
 	wholes_in_thai();
 	wholes_in_a_view();
+	many_ask();
 	at_length();
 	mdr_text_release();
 	mdr_arena_destroy(arena);
