@@ -13,7 +13,10 @@ use constant {
 	MS_PER_MB => 6000,		# of processor time; the slowest shapes take 1500 to 2300 where this was written
 	TIMEOUT => 200,			# statement_timeout
 	LATE => 250,			# how much later the statement may end
-	MEMORY => 160 * 1024,	# kB that a backend may have had at its highest, text, shared memory that it touched and all
+	MEMORY => 128 * 1024,	# kB that a backend may have had at its highest, text, policy, shared memory that it touched and all
+	LOADING => 10000,		# ms after which load_policy() has seen that it is cancelled
+	LOADED => 512 * 1024,	# kB for load_policy()
+	NORMALIZED => 384 * 1024,	# kB where the result is as long as the text
 };
 plan skip_all => 'memory and processor time are read from /proc' unless -r '/proc/self/stat';
 
@@ -27,7 +30,7 @@ $node->safe_psql('postgres', 'CREATE EXTENSION moderation;' . slurp_file('t/boun
 sub fields
 {
 	my ($script, $database) = @_;
-	my ($code, $out, $err) = $node->psql($database // 'postgres', $script, on_error_stop => 0, extra_params => [ '-v', 'action=none' ]);
+	my ($code, $out, $err) = $node->psql($database // 'postgres', $script, on_error_stop => 0);
 	return split /\|/, (split /\n/, $out)[-1] // '';
 }
 
@@ -53,7 +56,7 @@ my %outcomes = map { $_ => 1 } '00000', 'MD001', 'MD004';
 sub judged
 {
 	my ($name, $mb, $insert, $database) = @_;
-	my ($state, $cpu, $ms, $memory) = measured($insert, '60s', $database);
+	my ($state, $cpu, $ms, $memory) = measured($insert, '300s', $database);
 	note(sprintf '%-26s %2d MB: %s, %d ms of processor time a MB, %d kB', $name, $mb, $state, $cpu / $mb, $memory);
 	ok($outcomes{$state}, "$name, $mb MB: a verdict, or unknown") or diag("SQLSTATE $state");
 	cmp_ok($cpu / $mb, '<', MS_PER_MB, "$name, $mb MB: in bounded time");
@@ -62,13 +65,13 @@ sub judged
 
 sub cancelled
 {
-	my ($name, $statement, $database) = @_;
+	my ($name, $statement, $database, $most) = @_;
 	my ($state, $cpu, $ms, $memory) = measured($statement, TIMEOUT, $database);
 	($state, $cpu, $ms, $memory) = measured($statement, TIMEOUT, $database) if $ms > TIMEOUT + LATE;
 	note(sprintf '%-26s 15 MB: %s after %d ms, %d kB', $name, $state, $ms, $memory);
 	ok($state eq '57014' || $outcomes{$state}, "$name: cancelled, or done before") or diag("SQLSTATE $state");
 	cmp_ok($ms, '<=', TIMEOUT + LATE, "$name: in time");
-	cmp_ok($memory, '<', MEMORY, "$name: in bounded memory");
+	cmp_ok($memory, '<', $most // MEMORY, "$name: in bounded memory");
 	return $state;
 }
 my $cancelled = 0;
@@ -80,11 +83,19 @@ for my $name (split /\n/, $node->safe_psql('postgres', 'SELECT name FROM piece O
 	judged($name, 15, "$insert 15") if ($ENV{PG_TEST_EXTRA} // '') =~ /\bbounds\b/;
 	$cancelled += cancelled($name, "$insert 15") eq '57014';
 }
-cmp_ok($cancelled, '>', 15, 'most texts of 15 MB were cancelled in the middle');
+# Many are done before, or unknown early.
+cmp_ok($cancelled, '>=', 3, 'texts of 15 MB were cancelled in the middle');
 
 # Other ways to read a text.
 my $terms = "(SELECT body FROM content WHERE name = 'leet' AND mb = 15)";
-cancelled($_, "SELECT moderation.$_($terms)") for qw(classify explain redact normalize);
+cancelled($_, "SELECT moderation.$_($terms)") for qw(classify explain redact);
+cancelled('normalize', "SELECT moderation.normalize($terms)", 'postgres', NORMALIZED);
+# A whole policy, compiled and run over its own examples.  Compiling is one step, an administrator's, and not cut short.
+my ($state, $cpu, $ms, $memory) = measured("SELECT moderation.load_policy(replace(document, 'policy: terms-of-service', 'policy: other')) FROM document", TIMEOUT);
+note("load_policy: $state after $ms ms, $memory kB");
+is($state, '57014', 'loading a policy is cancelled in the middle');
+cmp_ok($ms, '<', LOADING, 'when it is compiled');
+cmp_ok($memory, '<', LOADED, 'in bounded memory');
 
 # What is no plain text: arrays, JSON; deep, long, and both.
 judged('an array', 1, "INSERT INTO post (list) SELECT array_agg('bomb ' || i) FROM generate_series(1, 100000) AS i");
@@ -111,13 +122,15 @@ for my $bytes ('ff', '80', 'c0af', 'e4b8', 'f09f98', 'eda080', '626f6dff6220')
 # Each is refused when it is loaded, with a reason; or no text makes it take long.
 sub policy
 {
-	my ($finds, $hit) = @_;
+	my ($finds, $hit, $list) = @_;
 	return qq{policy: hostile
 categories:
   - id: hostile
     clause: {en: Hostile}
 ---
 category: hostile
+words:
+  list: [} . ($list // 'ab') . qq{]
 rules:
   - id: hostile.rule.en
     weight: 0.9
@@ -156,6 +169,7 @@ for my $pattern (@refused)
 	my $shown = length $pattern > 40 ? substr($pattern, 0, 40) . '...' : $pattern;
 	ok($state eq 'MD010' && $message =~ /rule "hostile.rule.en": .{10}/, "refused with a reason: $shown") or diag("$state $message");
 }
+my ($guarded, $unknown) = (0, 0);
 for my $pattern (sort keys %bounded)
 {
 	my ($state, $message) = load(policy("patterns: ['$pattern']", $bounded{$pattern}));
@@ -165,26 +179,34 @@ for my $pattern (sort keys %bounded)
 		note("$pattern: $message");
 		next;
 	}
-	for my $piece ('a', 'ab', 'a ', 'aab', 'ab a')
+	# The text does hold what announces the pattern, or it would not be tried.
+	for my $piece ("repeat('a', 200) || ' ab '", "repeat('a ', 100) || 'ab '", "repeat('ab', 100) || ' '", "repeat('aab ', 50)")
 	{
-		my $statement = "SELECT FROM moderation.verdict(repeat('$piece', %d), 'hostile')";
-		my ($outcome, $cpu, $ms, $memory) = measured(sprintf($statement, 60000 / length $piece), '60s');
+		my $insert = "INSERT INTO hostile SELECT NULL, repeat($piece, %d)";
+		$node->safe_psql('postgres', q{CREATE TABLE hostile (account text, body text); SELECT moderation.guard('hostile', '{body}', 'account', 'hostile')})
+			if !$guarded++;
+		my ($outcome, $cpu, $ms, $memory) = measured(sprintf($insert, 300), '60s');
 		note(sprintf '%s on %s: %s, %d ms of processor time for 60 kB', $pattern, $piece, $outcome, $cpu);
 		ok($outcomes{$outcome}, "$pattern on $piece: a verdict, or unknown") or diag("SQLSTATE $outcome");
 		cmp_ok($cpu, '<', MS_PER_MB, "$pattern on $piece: in bounded time");
-		cancelled("$pattern on $piece", sprintf($statement, 15e6 / length $piece)) if $cpu > 100;
+		$unknown += $outcome eq 'MD004';
+		cancelled("$pattern on $piece", sprintf($insert, 75000)) if $cpu > 100;
 	}
 }
+cmp_ok($unknown, '>', 0, 'some of them exploded, and left the content unknown');
 
 # Policies that are too much altogether.
-my $list = join ', ', map { "word$_" } 1 .. 1000;
-for my $finds ("terms: ['{x} {x} {x} {x}']\n    note: cube\nwords:\n  x: [$list]" =~ s/\nwords.*//sr,
-	'terms: [' . join(', ', map { "term number $_" } 1 .. 30000) . ']',
+for my $finds ('terms: [' . join(', ', map { "term number $_" } 1 .. 30000) . ']', 'terms: ["{list}"]',
 	'patterns: [' . join(', ', map { "'\\w{$_,200}'" } 1 .. 40) . ']')
 {
-	my ($state, $message) = load(policy($finds, 'ab'));
+	my ($state, $message) = load(policy($finds, 'term number 1', join ', ', map { "word $_" } 1 .. 30000));
 	is($state, 'MD010', 'refused: ' . substr($finds, 0, 30));
+	note(substr $message, 0, 150);
 }
+# A list to the power of four costs four times the list.
+($state, my $message) = load(policy('terms: ["{list} {list} {list} {list}"]', 'word 1 word 2 word 3 word 4', join ', ', map { "word $_" } 1 .. 1000));
+is($state, '00000', 'a million million phrases are loaded') or diag($message);
+judged('lists in a row', 1, q{INSERT INTO hostile SELECT NULL, string_agg('word ' || i % 1001, ' ') FROM generate_series(1, 120000) AS i});
 is($node->safe_psql('postgres', 'SELECT 1'), 1, 'the server lives');
 $node->stop;
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|out of memory/, 'and never crashed');
