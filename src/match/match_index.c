@@ -71,11 +71,14 @@ last_not_after(const MdrIndex *index, const MdrImageRun *run, const char *text, 
 
 	/* The heads narrow the run down to those that share eight bytes with the text; what sorts before these is the fallback. */
 	low = first_not_below(index, low, high, head);
-	high = head == UINT64_MAX ? high : first_not_below(index, low, high, head + 1);
+	if (low == high || index->heads[low] != head)
+		high = low;
+	else if (head != UINT64_MAX)
+		high = first_not_below(index, low, high, head + 1);
 	if (low > run->first)
 	{
 		last = low - 1;
-		*shared = common(text, left, index->strings + index->literals[last].text, index->literals[last].length);
+		*shared = (uint32_t) __builtin_clzll(index->heads[last] ^ head) / 8;
 	}
 	while (low < high)
 	{
