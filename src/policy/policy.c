@@ -46,11 +46,36 @@ copy_text(char *to, size_t size, const char *from)
 	to[length] = '\0';
 }
 
+/* Takes out characters that a precision such as %.60s, or the end of a buffer, cut in two. */
+static void
+drop_pieces(char *message)
+{
+	const char *from = message;
+
+	while (*from != '\0')
+	{
+		unsigned char first = *from;
+		size_t		whole = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+		size_t		length = 1;
+
+		while (length < whole && ((unsigned char) from[length] & 0xC0) == 0x80)
+			length++;
+		if (length == whole)
+		{
+			memmove(message, from, length);
+			message += length;
+		}
+		from += length;
+	}
+	*message = '\0';
+}
+
 static MdrStatus
-fail_at(const MdrPolicy *policy, MdrError *error, MdrStatus status, MdrPlace place, const char *rule, const char *message)
+fail_at(const MdrPolicy *policy, MdrError *error, MdrStatus status, MdrPlace place, const char *rule, char *message)
 {
 	const MdrFile *file = NULL;
 
+	drop_pieces(message);
 	for (uint32_t low = 0, high = policy->nfiles; low < high;)
 	{
 		uint32_t	middle = (low + high) / 2;

@@ -42,6 +42,7 @@ static const struct
 
 	/* the head */
 	{"unknown key", "policy: p\ncolour: red\n", 2, 1, "", "", "unknown key \"colour\" in the head"},
+	{"unknown key, cut within a character", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xe7\x82\xb8: red\n", 1, 1, "", "", "unknown key \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" in the head"},
 	{"key twice", "policy: p\npolicy: q\n" CATEGORIES, 2, 1, "", "", "key \"policy\" is given twice"},
 	{"no categories", "policy: p\n", 1, 1, "", "", "the head has no \"categories\""},
 	{"empty categories", "policy: p\ncategories: []\n", 2, 13, "", "", "categories is empty"},
