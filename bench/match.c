@@ -7,8 +7,8 @@
  *			-name '*.o') -o build/bench_match -lpcre2-8 -licui18n -licuuc -lyaml -lm
  *		build/bench_match [-r FILE] policies/terms-of-service/policy.yaml and the other files
  *
- * With -r FILE, rows are cut from that file instead of from the paragraphs below.  Time is the process's CPU time, the best of
- * five repetitions; sizes are bytes.
+ * With -r FILE, rows are cut from that file instead of from the paragraphs below.  Time is the process's CPU time, the best
+ * of five repetitions; sizes are bytes.
  *
  * Input: policy files.  Output: a table on stdout.  Memory: arenas, until the program ends.
  */

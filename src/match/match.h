@@ -2,8 +2,8 @@
  * match.h
  *		A policy compiled so that thousands of rules are looked for in one pass.
  *
- * mdr_compile() turns the tree of policy/policy.h into an image: one flat block of bytes without pointers, fit for a table, a file or
- * shared memory.  mdr_engine_open() makes it ready to scan in this process.
+ * mdr_compile() turns the tree of policy/policy.h into an image: one flat block of bytes without pointers, fit for a table,
+ * a file or shared memory.  mdr_engine_open() makes it ready to scan in this process.
  *
  *	terms		literals, found in one pass over each view (match_index.h), confirmed by word boundary and segmentation
  *	patterns	PCRE2-JIT under match and heap limits, tried where literals that every match must contain were found
@@ -92,8 +92,8 @@ typedef struct MdrScan
 } MdrScan;
 
 /*
- * Finds every rule's findings in content, in windows of bounded size.  MDR_OK, MDR_UNKNOWN (a limit was reached; findings made
- * so far are there), MDR_INTERRUPTED, MDR_NO_MEMORY, MDR_BROKEN.
+ * Finds every rule's findings in content, in windows of bounded size.  MDR_OK, MDR_UNKNOWN (a limit was reached; findings
+ * made so far are there), MDR_INTERRUPTED, MDR_NO_MEMORY, MDR_BROKEN.
  */
 extern MdrStatus mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char *content, size_t length, MdrScan *scan);
 

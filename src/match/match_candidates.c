@@ -5,8 +5,8 @@
  *
  * It saves work: most words that patterns and groups wait for are common, and nearly all of them come alone.
  *
- * Input: a window's hits in one view.  Output: its candidates, each pattern once.  Locks: none.  Memory: the engine's scratch arena;
- * marks in the engine.  On error: MDR_NO_MEMORY.
+ * Input: a window's hits in one view.  Output: its candidates, each pattern once.  Locks: none.  Memory: the engine's
+ * scratch arena; marks in the engine.  On error: MDR_NO_MEMORY.
  */
 #include "match/match_engine.h"
 

@@ -2,11 +2,12 @@
  * match_check.c
  *		Runs a policy's own examples: what a rule must find, and what it must not.
  *
- * A hit must give a finding of its rule that is not excused altogether; and where the rule alone would flag, the hit must.  A
- * miss must give none, or one that a context takes below flag_at.  Messages tell which example failed by its number, never by its text.
+ * A hit must give a finding of its rule that is not excused altogether; and where the rule alone would flag, the hit must.
+ * A miss must give none, or one that a context takes below flag_at.  Messages tell which example failed by its number,
+ * never by its text.
  *
- * Input: an engine and the tree it was compiled from.  Output: a status.  Locks: none.  Memory: an arena of this file's own.  On
- * error: MDR_INVALID with file, line, column and rule of the example, and *check behind it.
+ * Input: an engine and the tree it was compiled from.  Output: a status.  Locks: none.  Memory: an arena of this file's
+ * own.  On error: MDR_INVALID with file, line, column and rule of the example, and *check behind it.
  */
 #include "match/match_engine.h"
 

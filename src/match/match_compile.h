@@ -111,6 +111,9 @@ typedef struct MdrSet
 #define MDR_MAX_SET 4096		/* literals in a set */
 #define MDR_SHORTEST 2			/* bytes of the shortest literal worth looking for */
 
+/* match_frequency.c: how often a literal stands in a paragraph, roughly; above 1 when it is too short to be looked for. */
+extern float mdr_filter_frequency(const char *string, uint32_t length);
+
 /*
  * match_filter.c: the sets of literals that announce a pattern, in the spelling given, best first.  A pattern that has none
  * gets *nsets = 0.  wanted: how many there should be, 0 for as many as pay.  MDR_OK or MDR_NO_MEMORY.

@@ -6,8 +6,8 @@
  * ordinary text.  PCRE2's match limit holds for one start position; so it is given few of them at a time, and the caller's
  * interrupt is asked in between.  Whatever PCRE2 says other than "match" and "no match" makes the content unknown.
  *
- * Input: hits of a window.  Output: its spans.  Locks: none.  Memory: the engine's scratch arena; compiled patterns stay with the
- * engine.  On error: a status, spans made so far stay.
+ * Input: hits of a window.  Output: its spans.  Locks: none.  Memory: the engine's scratch arena; compiled patterns stay
+ * with the engine.  On error: a status, spans made so far stay.
  */
 #include "match/match_engine.h"
 
@@ -91,8 +91,8 @@ word_start(const MdrText *text, uint32_t position)
 }
 
 /*
- * Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better.  What is told of it as
- * given is the whole word where a star was; what allowed phrases and distances are measured by is the match alone.
+ * Adds a confirmed match of a view, in the plain view's positions, unless another window sees it better.  What is told of
+ * it as given is the whole word where a star was; what allowed phrases and distances are measured by is the match alone.
  */
 MdrStatus
 mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, const MdrImageUse *use)
@@ -140,8 +140,8 @@ mdr_gap_end(const MdrText *text, uint32_t start)
 }
 
 /*
- * Follows a tail from position: gap, piece, gap, piece, ...  The furthest end at which the last piece may end, and with it a word if
- * it must; 0 when the tail does not follow.  steps bounds how many ways are tried.
+ * Follows a tail from position: gap, piece, gap, piece, ...  The furthest end at which the last piece may end, and with it
+ * a word if it must; 0 when the tail does not follow.  steps bounds how many ways are tried.
  */
 static uint32_t
 follow(const MdrText *text, uint32_t position, const char *tail, bool right, int *steps)

@@ -2,8 +2,8 @@
  * match_engine.c
  *		Opens a compiled policy for scanning in this process, and answers what is asked of it.
  *
- * Input: an image's bytes, which need not stay.  Output: an engine.  Locks: none.  Memory: the engine owns everything it holds:
- * two arenas, PCRE2's codes.  On error nothing is left behind.
+ * Input: an image's bytes, which need not stay.  Output: an engine.  Locks: none.  Memory: the engine owns everything it
+ * holds: two arenas, PCRE2's codes.  On error nothing is left behind.
  */
 #include "match/match_engine.h"
 

@@ -4,8 +4,8 @@
  *
  * However many there are, the best finding of every rule is kept before others, since scores are made of those.
  *
- * Input: findings one by one.  Output: the scan's findings, in the caller's arena.  Locks: none.  Memory: twice what is kept, and
- * one for each rule.  On error: MDR_NO_MEMORY.
+ * Input: findings one by one.  Output: the scan's findings, in the caller's arena.  Locks: none.  Memory: twice what is
+ * kept, and one for each rule.  On error: MDR_NO_MEMORY.
  */
 #include "match/match_engine.h"
 

@@ -2,8 +2,8 @@
  * match_index.c
  *		Finds every literal of a policy in a text, in one pass.  match_index.h says how.
  *
- * Worst case: a position whose first bytes are a literal's costs a binary search among the literals that share four of them, and one
- * step for each literal that stands there.
+ * Worst case: a position whose first bytes are a literal's costs a binary search among the literals that share four of
+ * them, and one step for each literal that stands there.
  *
  * Input: an index, a text.  Output: calls.  Locks and memory: none.  On error: the status of the call.
  */
@@ -59,8 +59,8 @@ first_not_below(const MdrIndex *index, uint32_t low, uint32_t high, uint64_t hea
 }
 
 /*
- * The last literal of the run that sorts no later than the text, which shares the run's first four bytes; and how many bytes it
- * has in common with the text.
+ * The last literal of the run that sorts no later than the text, which shares the run's first four bytes; and how many
+ * bytes it has in common with the text.
  */
 static uint32_t
 last_not_after(const MdrIndex *index, const MdrImageRun *run, const char *text, uint32_t left, uint64_t head, uint32_t *shared)

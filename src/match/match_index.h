@@ -143,8 +143,8 @@ mdr_head(uint64_t bytes)
 extern const MdrImageRun *mdr_index_run(const MdrImageRun *table, uint32_t bits, uint32_t key);
 
 /*
- * Calls found for every literal of the view in its text, and for some others, in order of start.  Stops with found's status when that
- * is not MDR_OK.
+ * Calls found for every literal of the view in its text, and for some others, in order of start.  Stops with found's status
+ * when that is not MDR_OK.
  */
 typedef MdrStatus (*MdrFound) (void *context, uint32_t literal, uint32_t end);
 extern MdrStatus mdr_index_search(const MdrIndex *index, const char *text, uint32_t length, MdrView view, MdrFound found,

@@ -2,8 +2,8 @@
  * match_parts.c
  *		Parts of terms with several lists -> the terms: parts that follow one another without a gap, in one view.
  *
- * Parts are sorted by template and start and swept once.  A chain is what of a template has been matched so far; several may be open,
- * since words of a list may be each other's beginnings.
+ * Parts are sorted by template and start and swept once.  A chain is what of a template has been matched so far; several
+ * may be open, since words of a list may be each other's beginnings.
  *
  * Input: a view's hits.  Output: spans of the window.  Locks: none.  Memory: the engine's scratch arena.  On error: a status.
  */

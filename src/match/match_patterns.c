@@ -2,9 +2,9 @@
  * match_patterns.c
  *		Patterns -> what confirms them (PCRE2) and what announces them (literals).
  *
- * Each pattern is spelt for the plain view, and again for the leet and the joined view when its rule looks through them.  PCRE2
- * compiles each once here, to refuse it where it stands in the document; an engine compiles it again when content first needs
- * it, since machine code cannot be kept in an image.
+ * Each pattern is spelt for the plain view, and again for the leet and the joined view when its rule looks through them.
+ * PCRE2 compiles each once here, to refuse it where it stands in the document; an engine compiles it again when content
+ * first needs it, since machine code cannot be kept in an image.
  *
  * A pattern is tried on content only when literals that every match must contain are there: they are looked for with the
  * terms, in the same pass.  (Vectorscan's PREFILTER mode, the usual way, needed half a minute for one pattern with a bounded

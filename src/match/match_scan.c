@@ -6,9 +6,9 @@
  * character and, where there is one near, at white space.  A hit within 256 bytes of a cut is left to the window that sees
  * what is on both sides of it; what two windows see alike is reported once.
  *
- * Input: the content of the caller.  Output: findings in the caller's arena.  Locks: none.  Memory: a window's own comes from the
- * engine's scratch arena, reset for each window, so that the cost of long content is that of one window.  On error: a status;
- * findings made so far are handed over when it is MDR_UNKNOWN.
+ * Input: the content of the caller.  Output: findings in the caller's arena.  Locks: none.  Memory: a window's own comes
+ * from the engine's scratch arena, reset for each window, so that the cost of long content is that of one window.  On
+ * error: a status; findings made so far are handed over when it is MDR_UNKNOWN.
  */
 #include "match/match_engine.h"
 

@@ -3,10 +3,11 @@
  *		A policy's pattern -> the PCRE2 pattern that is matched against folded text.
  *
  * The pattern is read once from left to right, as far as needed to know escapes, classes, group names and literals apart:
- * literals that are not ASCII are folded one by one, {lists} become alternatives, for the leet view literal letters get that
- * view's spelling, and for the joined view, which has no spaces, spaces and word boundaries go.  On the way is refused what could never match folded text (capital letters), what would make the cost
- * of a match depend on the content's length (unbounded repeats, recursion), and what changes the rules of matching (verbs,
- * extended mode, \K).  Whether the rest is a pattern at all is for PCRE2 to say.
+ * literals that are not ASCII are folded one by one, {lists} become alternatives, for the leet view literal letters get
+ * that view's spelling, and for the joined view, which has no spaces, spaces and word boundaries go.  On the way is refused
+ * what could never match folded text (capital letters), what would make the cost of a match depend on the content's length
+ * (unbounded repeats, recursion), and what changes the rules of matching (verbs, extended mode, \K).  Whether the rest is a
+ * pattern at all is for PCRE2 to say.
  *
  * Input: the pattern, the view.  Output: bytes appended to a buffer.  Locks: none.  On error the MdrError names the place of
  * the pattern in the document and the reason.

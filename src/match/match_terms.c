@@ -2,11 +2,11 @@
  * match_terms.c
  *		Terms, all_of words, context signs and allowed phrases -> literals to look for, each once.
  *
- * A term's {list} is expanded, each result is folded as its view folds content, and equal results are put together, so that a
- * literal is looked for once however many rules and views want it.  Of several lists in one term, every combination is made
- * only where these are few; else each list's words are looked for as parts, which match_parts.c puts together.  A "*" at an end drops the word boundary
- * there.  A "*" that a list brings into the middle of a term becomes a gap: the literal up to it is looked for, and what
- * must follow after the rest of the word is kept beside the use as its tail.
+ * A term's {list} is expanded, each result is folded as its view folds content, and equal results are put together, so that
+ * a literal is looked for once however many rules and views want it.  Of several lists in one term, every combination is
+ * made only where these are few; else each list's words are looked for as parts, which match_parts.c puts together.  A "*"
+ * at an end drops the word boundary there.  A "*" that a list brings into the middle of a term becomes a gap: the literal
+ * up to it is looked for, and what must follow after the rest of the word is kept beside the use as its tail.
  *
  * Contexts excuse, so they are looked for in the plain view only: a disguised excuse is none.
  *
@@ -103,8 +103,8 @@ add_use(MdrCompiler *compiler, uint32_t views, const Owner *owner, const char *l
 }
 
 /*
- * Folds a piece of a term for a view.  Spaces at a piece's ends are kept whatever the fold does with them, save at the ends of the
- * term and in the joined view.
+ * Folds a piece of a term for a view.  Spaces at a piece's ends are kept whatever the fold does with them, save at the ends
+ * of the term and in the joined view.
  */
 static bool
 fold_piece(MdrCompiler *compiler, MdrView view, const char *part, size_t length, bool first, bool last, MdrBuffer *out)

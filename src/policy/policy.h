@@ -2,8 +2,9 @@
  * policy.h
  *		A policy document (YAML, format in policies/README.md) as a tree.
  *
- * mdr_policy_parse() reads and validates the document's form: names, types, ranges, references, duplicates.  It knows nothing of
- * matching; match/match.h compiles the tree.  The first error stops it and says file, line, column, rule and reason.
+ * mdr_policy_parse() reads and validates the document's form: names, types, ranges, references, duplicates.  It knows
+ * nothing of matching; match/match.h compiles the tree.  The first error stops it and says file, line, column, rule and
+ * reason.
  *
  * A document is a stream of YAML documents: the first is the head (policy, limits, ladder, words, contexts, categories),
  * each further one carries the rules of one category.  A comment "# file: NAME" names the file that the following lines come

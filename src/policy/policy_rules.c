@@ -219,8 +219,8 @@ compare_named(const void *left, const void *right)
 }
 
 /*
- * Sorts the names of count records of a size; a record begins with its name.  *twice becomes the second bearer of a repeated name,
- * or count.
+ * Sorts the names of count records of a size; a record begins with its name.  *twice becomes the second bearer of a
+ * repeated name, or count.
  */
 static Named *
 sort_names(MdrArena *arena, const void *records, size_t size, uint32_t count, uint32_t *twice)

@@ -2,8 +2,8 @@
  * verdict.c
  *		Findings -> scores, severities and actions by category, and the gravest of them.
  *
- * Input: content, and an engine that finds in it.  Output: a verdict in the caller's arena.  Locks: none.  On error: the status of the
- * scan, and no verdict; content that could not be scanned within its bounds has a verdict, which says so.
+ * Input: content, and an engine that finds in it.  Output: a verdict in the caller's arena.  Locks: none.  On error: the
+ * status of the scan, and no verdict; content that could not be scanned within its bounds has a verdict, which says so.
  */
 #include "verdict/verdict.h"
 

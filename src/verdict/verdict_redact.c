@@ -2,8 +2,8 @@
  * verdict_redact.c
  *		Masks what a verdict says must not be shown.
  *
- * Input: the content and its verdict.  Output: the masked content in the caller's arena.  Locks: none.  On error: MDR_NO_MEMORY, or
- * MDR_UNKNOWN when the verdict does not know every span.
+ * Input: the content and its verdict.  Output: the masked content in the caller's arena.  Locks: none.  On error:
+ * MDR_NO_MEMORY, or MDR_UNKNOWN when the verdict does not know every span.
  */
 #include "verdict/verdict.h"
 
