@@ -77,6 +77,10 @@ extern MdrStatus mdr_text_view_term(MdrArena *arena, MdrView view, const char *t
 /* The span [start, end) of the view as a span of the text as given, in bytes, covering every byte that took part. */
 extern void mdr_text_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *given_start, uint32_t *given_end);
 
+/* The same as a span of the plain view that the text was made from. */
+extern void mdr_text_plain_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *plain_start,
+								uint32_t *plain_end);
+
 /*
  * Whether the view changed anything within [start, end); in the joined view, whether it closed a gap there.  Always
  * true in the plain view.

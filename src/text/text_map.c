@@ -136,3 +136,13 @@ mdr_text_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *given
 	for (; map != NULL; map = map->inner)
 		mdr_map_span(map, *given_start, *given_end, given_start, given_end);
 }
+
+void
+mdr_text_plain_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *plain_start,
+					uint32_t *plain_end)
+{
+	*plain_start = start;
+	*plain_end = end > start ? end : start;
+	if (text->view != MDR_VIEW_PLAIN)
+		mdr_map_span(text->map, *plain_start, *plain_end, plain_start, plain_end);
+}

@@ -371,6 +371,7 @@ spans_lead_back(void)
 	int			split = 0;
 	int			lost = 0;
 	int			uneven = 0;
+	int			roundabout = 0;
 	int			signless = 0;
 	int			checked = 0;
 
@@ -390,6 +391,7 @@ spans_lead_back(void)
 			uint32_t	from;
 			uint32_t	to;
 			uint32_t	all[2];
+			uint32_t	in_plain[2];
 			MdrText		again;
 
 			if (which != MDR_VIEW_PLAIN && (plain.views >> which & 1) && !mdr_text_changed(&text, 0, text.length))
@@ -420,6 +422,9 @@ spans_lead_back(void)
 				if (lost++ < 5)
 					printf("# view %d: %u-%u of \"%s\" is %u-%u of the given, which folds to \"%s\"\n", which, start, end, text.bytes, from, to, again.bytes);
 			}
+			mdr_text_plain_span(&text, start, end, &in_plain[0], &in_plain[1]);
+			mdr_text_span(&plain, in_plain[0], in_plain[1], &all[0], &all[1]);
+			roundabout += all[0] != from || all[1] != to || in_plain[1] > plain.length;
 			mdr_text_span(&text, 0, text.length, &all[0], &all[1]);
 			uneven += from < all[0] || to > all[1];
 			mdr_text_span(&text, start, start, &all[0], &all[1]);
@@ -430,6 +435,7 @@ spans_lead_back(void)
 	ok(split == 0, "spans never split a character");
 	ok(lost == 0, "what a span leads to folds back to what was matched");
 	ok(uneven == 0, "spans nest, and empty ones are empty");
+	ok(roundabout == 0, "the way back goes through the plain view");
 	ok(signless == 0, "a view that was announced changes something");
 }
 
