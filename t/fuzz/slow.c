@@ -252,24 +252,31 @@ compare_shapes(const void *left, const void *right)
 	return (a->milliseconds < b->milliseconds) - (a->milliseconds > b->milliseconds);
 }
 
-/* A few of each kind of first piece at most, so that one slow rule does not crowd out all else. */
+/* What a shape is made of, whatever the order and the number. */
+static uint64_t
+kind_of(const Shape *shape)
+{
+	uint64_t	kind = shape->unknown != NULL;
+
+	for (uint32_t g = 0; g < shape->n; g++)
+	{
+		const char *owner = pieces[shape->genes[g].piece].owner;
+
+		if (strcmp(owner, "glue") != 0)
+			kind |= UINT64_C(2) << digest((const uint8_t *) owner, strlen(owner)) % 63;
+	}
+	return kind;
+}
+
+/* One of each kind, so that one slow rule does not crowd out all else. */
 static void
 keep(Shape *bred, const Shape *shape)
 {
-	int			place = -1;
-	int			alike = 0;
+	int			place = BRED - 1;
 
 	for (int i = 0; i < BRED; i++)
-	{
-		bool		same = bred[i].n > 0 && strcmp(pieces[bred[i].genes[0].piece].owner, pieces[shape->genes[0].piece].owner) == 0 &&
-			(bred[i].unknown != NULL) == (shape->unknown != NULL);
-
-		alike += same;
-		if (same && alike == 4)
-			place = i;			/* the fourth of its kind makes room */
-	}
-	if (place < 0)
-		place = BRED - 1;
+		if (bred[i].n > 0 && kind_of(&bred[i]) == kind_of(shape))
+			place = i;
 	if (shape->milliseconds <= bred[place].milliseconds)
 		return;
 	bred[place] = *shape;
