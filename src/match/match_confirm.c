@@ -30,28 +30,6 @@ typedef struct Place
 	int			whole;
 } Place;
 
-/* The plain view's position for a position in the window as given: the first whose character reaches beyond it. */
-static uint32_t
-plain_position(const MdrText *plain, uint32_t given, bool end)
-{
-	uint32_t	low = 0,
-				high = plain->length;
-
-	while (low < high)
-	{
-		uint32_t	middle = low + (high - low) / 2;
-		uint32_t	from,
-					to;
-
-		mdr_text_span(plain, middle, middle + 1, &from, &to);
-		if (end ? from < given : to <= given)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static MdrSpans *
 spans_of(MdrWindow *window, MdrUseKind kind)
 {
@@ -98,17 +76,13 @@ MdrStatus
 mdr_add_match(MdrWindow *window, MdrUseKind kind, MdrView view, uint32_t start, uint32_t end, const MdrImageUse *use)
 {
 	const MdrText *text = &window->text[view];
-	MdrSpan		span = {.owner = use->owner, .group = use->group, .view = view, .start = start, .end = end};
+	MdrSpan		span = {.owner = use->owner, .group = use->group, .view = view};
 
 	mdr_text_span(text, start, end, &span.given_start, &span.given_end);
 	if ((!window->first && span.given_start < MDR_MARGIN)
 		|| (!window->last && span.given_start >= window->length - MDR_MARGIN))
 		return MDR_OK;
-	if (view != MDR_VIEW_PLAIN)
-	{
-		span.start = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_start, false);
-		span.end = plain_position(&window->text[MDR_VIEW_PLAIN], span.given_end, true);
-	}
+	mdr_text_plain_span(text, start, end, &span.start, &span.end);
 	if ((use->flags & (MDR_LEFT | MDR_RIGHT)) != (MDR_LEFT | MDR_RIGHT))
 		mdr_text_span(text, use->flags & MDR_LEFT ? start : word_start(text, start),
 					  use->flags & MDR_RIGHT ? end : word_end(text, end), &span.given_start, &span.given_end);
