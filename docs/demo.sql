@@ -36,7 +36,7 @@ SELECT account, category, severity, action, rules, relation, column_name FROM mo
 \echo '== Why?  Every verdict can be explained, obfuscated or not =='
 \set ECHO queries
 SELECT category, rule, score, start, length, matched FROM moderation.explain('how do i m.a.k.e a p1pe b0mb at home');
-SELECT * FROM moderation.verdict('Police said the man had planned to build a pipe bomb; the trial begins in May.');
+SELECT flagged, action, category, score FROM moderation.verdict('Police said the man had planned to build a pipe bomb; the trial begins in May.');
 \set ECHO none
 
 \echo
