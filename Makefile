@@ -66,6 +66,20 @@ build/lint $(UNITS) $(BENCHES): $(CORE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -g -O2 -std=gnu11 -Wall -Isrc $(shell pkg-config --cflags $(LIBRARIES)) $(filter %.c,$^) $(CORE_OBJS) -o $@ $(CORE_LIBS)
 
+# The same library with injection points (src/server/server_inject.h), for tests alone: .ci/test installs it beside the other.
+TEST_OBJS = $(patsubst src/%.o,build/test/%.o,$(OBJS))
+build/test/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -DMDR_TEST -c $< -o $@
+build/test/text/text_fold.o: build/text_fold_table.h
+build/test/text/text_fold.o: CPPFLAGS += -Ibuild
+build/test/moderation_test.so: $(TEST_OBJS)
+	$(CC) $(CFLAGS) $(TEST_OBJS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $(SHLIB_LINK)
+-include $(TEST_OBJS:.o=.d)
+test-library: build/test/moderation_test.so
+install-test-library: build/test/moderation_test.so
+	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/moderation_test.so'
+
 lint: build/lint
 	build/lint $(POLICY)
 
@@ -77,4 +91,4 @@ benches: $(BENCHES)
 demo test eval bench:
 	@POLICY="$(POLICY)" .ci/$@
 
-.PHONY: lint unit benches demo test eval bench
+.PHONY: lint unit benches demo test eval bench test-library install-test-library

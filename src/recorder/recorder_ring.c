@@ -21,6 +21,7 @@
 
 #include "recorder/recorder_ring.h"
 #include "server/compat.h"
+#include "server/server_inject.h"
 
 #define STALE_MS 1000			/* a start that takes longer is taken over, once */
 #define FAILED_MS 1000			/* after a start has died, none is tried for so long */
@@ -219,7 +220,7 @@ start_register(void *unused)
 
 	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "moderation recorder for database %u", MyDatabaseId);
 	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "moderation recorder");
-	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "moderation");
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), MDR_LIBRARY);
 	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "mdr_recorder_main");
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;

@@ -16,6 +16,7 @@
 #include "account/account.h"
 #include "recorder/recorder.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 #include "store/store.h"
 
 PG_MODULE_MAGIC;
@@ -52,6 +53,9 @@ _PG_init(void)
 							 0,
 							 NULL, NULL, NULL);
 
+#ifdef MDR_TEST
+	mdr_inject_init();
+#endif
 	mdr_store_init();
 	mdr_account_init(mdr_record_clean);
 	mdr_recorder_init();
