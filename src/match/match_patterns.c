@@ -238,13 +238,11 @@ add_set(MdrCompiler *compiler, const Keyed *keyed, uint32_t count)
 	set->first = compiler->nset_patterns;
 	for (uint32_t i = 0; i < count; i++)
 	{
-		MdrImageChoice *choice = &compiler->set_patterns[compiler->nset_patterns - 1];
-
 		views |= 1u << keyed[i].view;
 		if (!keyed[i].left)
 			flags = 0;
 		if (i > 0 && keyed[i].pattern == keyed[i - 1].pattern)
-			choice->views |= 1u << keyed[i].view;
+			compiler->set_patterns[compiler->nset_patterns - 1].views |= 1u << keyed[i].view;
 		else
 			compiler->set_patterns[compiler->nset_patterns++] = (MdrImageChoice) {keyed[i].pattern, 1u << keyed[i].view};
 	}
