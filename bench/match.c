@@ -194,10 +194,10 @@ open_policy(const char *name, const char *document, size_t length, const Row *en
 				en_time,
 				zh_time;
 
-	if (mdr_policy_parse(arena, document, length, &policy, &error) != MDR_OK)
+	if (mdr_policy_parse(arena, document, length, NULL, NULL, &policy, &error) != MDR_OK)
 		die(error.message);
 	parsed = seconds();
-	if (mdr_compile(arena, policy, &image, &size, &error) != MDR_OK)
+	if (mdr_compile(arena, policy, NULL, NULL, &image, &size, &error) != MDR_OK)
 		die(error.message);
 	compiled = seconds();
 	if (mdr_engine_open(image, size, &engine, &error) != MDR_OK)

@@ -98,7 +98,7 @@ compile(MdrArena *arena, MdrPolicy *policy, size_t *size)
 	MdrError	error = {0};
 	MdrEngine  *engine = NULL;
 
-	while (mdr_compile(arena, policy, &image, size, &error) != MDR_OK)
+	while (mdr_compile(arena, policy, NULL, NULL, &image, size, &error) != MDR_OK)
 	{
 		say(&error);
 		if (problems >= MAX_PROBLEMS || error.rule[0] == '\0' || !leave_out(policy, error.rule))
@@ -259,7 +259,7 @@ run(const char *text, const char *document, size_t length)
 
 	if (arena == NULL)
 		return 1;
-	if (mdr_policy_parse(arena, document, length, &policy, &error) != MDR_OK)
+	if (mdr_policy_parse(arena, document, length, NULL, NULL, &policy, &error) != MDR_OK)
 	{
 		say(&error);
 		return 1;

@@ -64,4 +64,11 @@ extern void mdr_test_fail_alloc(long n);
 /* Asked between windows and patterns; true means stop now with MDR_INTERRUPTED. */
 typedef bool (*MdrInterrupted) (void *context);
 
+/*
+ * qsort() that asks interrupted (may be NULL) every few thousand items.  Takes as much memory again from the arena.  MDR_OK,
+ * MDR_INTERRUPTED or MDR_NO_MEMORY; but for MDR_OK the order is undefined.
+ */
+extern MdrStatus mdr_sort(MdrArena *arena, void *items, size_t count, size_t size, int (*compare) (const void *left, const void *right),
+						  MdrInterrupted interrupted, void *context);
+
 #endif							/* MDR_BASE_H */

@@ -57,7 +57,7 @@ hash_content(const MdrContent *content, uint8 *sha256)
 
 	mdr_to_utf8(text, length, &utf8, &length);
 	hash = pg_cryptohash_create(PG_SHA256);
-	failed = hash == NULL || pg_cryptohash_init(hash) < 0 || pg_cryptohash_update(hash, (const uint8 *) utf8, length) < 0 ||
+	failed = hash == NULL || pg_cryptohash_init(hash) < 0 || !mdr_hash_bytes(hash, utf8, length) ||
 		pg_cryptohash_final(hash, sha256, PG_SHA256_DIGEST_LENGTH) < 0;
 	if (hash != NULL)
 		pg_cryptohash_free(hash);

@@ -107,7 +107,7 @@ static void
 hash_part(pg_cryptohash_ctx *hash, const void *bytes, int32 length)
 {
 	if (pg_cryptohash_update(hash, (const uint8 *) &length, sizeof(length)) < 0 ||
-		(length > 0 && pg_cryptohash_update(hash, bytes, length) < 0))
+		!mdr_hash_bytes(hash, bytes, length))
 	{
 		pg_cryptohash_free(hash);
 		elog(ERROR, "could not hash");

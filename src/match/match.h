@@ -22,8 +22,12 @@
 
 typedef struct MdrEngine MdrEngine;
 
-/* Compiles.  MDR_OK, MDR_INVALID (a pattern or term is refused; *error says which), MDR_NO_MEMORY, MDR_BROKEN. */
-extern MdrStatus mdr_compile(MdrArena *arena, const MdrPolicy *policy, char **image, size_t *length, MdrError *error);
+/*
+ * Compiles.  MDR_OK, MDR_INVALID (a pattern or term is refused; *error says which), MDR_INTERRUPTED (interrupted may be NULL),
+ * MDR_NO_MEMORY, MDR_BROKEN.
+ */
+extern MdrStatus mdr_compile(MdrArena *arena, const MdrPolicy *policy, MdrInterrupted interrupted, void *context, char **image,
+							 size_t *length, MdrError *error);
 
 /* Opens a copy of the image.  MDR_INVALID when it was made by other versions or is damaged. */
 extern MdrStatus mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *error);

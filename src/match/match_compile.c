@@ -49,6 +49,25 @@ mdr_compile_no_memory(MdrCompiler *compiler)
 }
 
 MdrStatus
+mdr_compile_look(MdrCompiler *compiler, uint32_t every)
+{
+	if (++compiler->steps % every != 0 || compiler->interrupted == NULL || !compiler->interrupted(compiler->context))
+		return MDR_OK;
+	return mdr_fail(compiler->error, MDR_INTERRUPTED, 0, 0, "interrupted");
+}
+
+MdrStatus
+mdr_compile_sort(MdrCompiler *compiler, void *items, size_t count, size_t size,
+				 int (*compare) (const void *left, const void *right))
+{
+	MdrStatus	status = mdr_sort(compiler->scratch, items, count, size, compare, compiler->interrupted, compiler->context);
+
+	if (status == MDR_NO_MEMORY)
+		return mdr_compile_no_memory(compiler);
+	return status == MDR_OK ? MDR_OK : mdr_fail(compiler->error, status, 0, 0, "interrupted");
+}
+
+MdrStatus
 mdr_compile_refuse(MdrCompiler *compiler, MdrPlace place, const char *rule, const char *format,...)
 {
 	char		message[sizeof(compiler->error->message)];
@@ -214,9 +233,10 @@ lay_image(MdrCompiler *compiler, MdrArena *arena, char **image, size_t *length)
 }
 
 MdrStatus
-mdr_compile(MdrArena *arena, const MdrPolicy *policy, char **image, size_t *length, MdrError *error)
+mdr_compile(MdrArena *arena, const MdrPolicy *policy, MdrInterrupted interrupted, void *context, char **image, size_t *length,
+			MdrError *error)
 {
-	MdrCompiler compiler = {.policy = policy, .error = error};
+	MdrCompiler compiler = {.policy = policy, .error = error, .interrupted = interrupted, .context = context};
 	MdrStatus	status;
 
 	*image = NULL;

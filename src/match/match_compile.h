@@ -12,7 +12,7 @@
 #define MDR_MAX_LITERALS 1000000	/* of a policy, in all views */
 #define MDR_MAX_PATTERNS 50000	/* of a policy */
 #define MDR_MAX_ALWAYS 32		/* patterns that no literal announces */
-#define MDR_MAX_COMPILED 262144 /* bytes of one pattern as PCRE2 compiles it, and of its machine code */
+#define MDR_MAX_SPELT 524288	/* bytes of one pattern with its lists' words: what is longer compiles to more than MDR_MAX_COMPILED */
 #define MDR_MAX_REPEAT 250		/* upper bound of a repeat in a pattern */
 #define MDR_STAR_REPEAT 20		/* letters that a list word's * stands for in a pattern, or inside a term */
 
@@ -68,6 +68,9 @@ typedef struct MdrCompiler
 	MdrImageTemplate *templates;
 	uint32_t	ntemplates;
 	uint32_t	template_capacity;
+	MdrInterrupted interrupted; /* may be NULL */
+	void	   *context;
+	uint32_t	steps;			/* since the compile began */
 	MdrIndexSizes sizes;
 	MdrImageRun *runs;
 	MdrImageRun *shorts;
@@ -76,6 +79,15 @@ typedef struct MdrCompiler
 } MdrCompiler;
 
 extern MdrStatus mdr_compile_no_memory(MdrCompiler *compiler);
+
+/*
+ * Asks the interrupt, at every `every`th call; MDR_OK, or MDR_INTERRUPTED with the error filled.  Between two that ask there may
+ * be a pattern, or work for a few milliseconds.
+ */
+extern MdrStatus mdr_compile_look(MdrCompiler *compiler, uint32_t every);
+/* mdr_sort() with the error filled. */
+extern MdrStatus mdr_compile_sort(MdrCompiler *compiler, void *items, size_t count, size_t size,
+								  int (*compare) (const void *left, const void *right));
 extern MdrStatus mdr_compile_refuse(MdrCompiler *compiler, MdrPlace place, const char *rule, const char *format,...)
 			__attribute__((format(printf, 4, 5)));
 /* Adds a string; its offset, or UINT32_MAX when out of memory. */

@@ -146,6 +146,14 @@ mdr_interrupted(const MdrWindow *window)
 	return window->scan->interrupted != NULL && window->scan->interrupted(window->scan->interrupted_context);
 }
 
+/* mdr_sort() in the engine's scratch arena. */
+static inline MdrStatus
+mdr_window_sort(MdrWindow *window, void *items, size_t count, size_t size, int (*compare) (const void *left, const void *right))
+{
+	return mdr_sort(window->engine->scratch, items, count, size, compare, window->scan->interrupted,
+					window->scan->interrupted_context);
+}
+
 static inline MdrStatus
 mdr_unknown(MdrWindow *window, const char *reason)
 {

@@ -29,17 +29,21 @@ is_prefix(const MdrCompiler *compiler, uint32_t shorter, uint32_t longer)
 }
 
 /* The literal before it in order, or one of that one's ancestors, is the longest that is a prefix. */
-static void
+static MdrStatus
 find_parents(MdrCompiler *compiler)
 {
-	for (uint32_t i = 0; i < compiler->nliterals; i++)
+	MdrStatus	status = MDR_OK;
+
+	for (uint32_t i = 0; status == MDR_OK && i < compiler->nliterals; i++)
 	{
 		uint32_t	parent = i > 0 ? i - 1 : MDR_NO_LITERAL;
 
 		while (parent != MDR_NO_LITERAL && !is_prefix(compiler, parent, i))
 			parent = compiler->literals[parent].parent;
 		compiler->literals[i].parent = parent;
+		status = mdr_compile_look(compiler, 4096);
 	}
+	return status;
 }
 
 /* Where a literal may stand, as bits of MdrWhere. */
@@ -144,6 +148,7 @@ mdr_lay_index(MdrCompiler *compiler)
 {
 	MdrIndexSizes *sizes = &compiler->sizes;
 	uint32_t	count = compiler->nliterals;
+	MdrStatus	status;
 
 	choose_sizes(compiler);
 	compiler->heads = mdr_alloc_array(compiler->scratch, count + 1, sizeof(uint64_t));
@@ -152,8 +157,8 @@ mdr_lay_index(MdrCompiler *compiler)
 	compiler->shorts = mdr_alloc_array(compiler->scratch, UINT64_C(1) << sizes->shorts, sizeof(MdrImageRun));
 	if (compiler->heads == NULL || compiler->bitmaps == NULL || compiler->runs == NULL || compiler->shorts == NULL)
 		return mdr_compile_no_memory(compiler);
-	find_parents(compiler);
-	for (uint32_t i = 0; i < count; i++)
+	status = find_parents(compiler);
+	for (uint32_t i = 0; status == MDR_OK && i < count; i++)
 	{
 		const MdrImageLiteral *literal = &compiler->literals[i];
 		uint64_t	bytes = mdr_bytes(text_of(compiler, i), literal->length);
@@ -168,6 +173,7 @@ mdr_lay_index(MdrCompiler *compiler)
 			enter_in_table(compiler->runs, sizes->runs, (uint32_t) MDR_FIRST(bytes, 4), i);
 		else
 			enter_in_table(compiler->shorts, sizes->shorts, MDR_SHORT_KEY(bytes, literal->length), i);
+		status = mdr_compile_look(compiler, 4096);
 	}
-	return MDR_OK;
+	return status;
 }

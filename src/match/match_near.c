@@ -43,10 +43,14 @@ typedef struct Sorted
 static MdrStatus
 sort_spans(MdrWindow *window, MdrSpans *spans, Sorted *sorted)
 {
+	MdrStatus	status;
+
 	*sorted = (Sorted) {spans->items, NULL, spans->count};
 	if (spans->count == 0)
 		return MDR_OK;
-	qsort(spans->items, spans->count, sizeof(MdrSpan), compare_spans);
+	status = mdr_window_sort(window, spans->items, spans->count, sizeof(MdrSpan), compare_spans);
+	if (status != MDR_OK)
+		return status;
 	sorted->furthest = mdr_alloc_array(window->engine->scratch, spans->count, sizeof(uint32_t));
 	if (sorted->furthest == NULL)
 		return MDR_NO_MEMORY;
@@ -283,8 +287,7 @@ join_members(MdrWindow *window, const Sorted *allowed)
 		if (!is_allowed(allowed, &members->items[i]))
 			members->items[kept++] = members->items[i];
 	members->count = kept;
-	if (kept > 1)
-		qsort(members->items, kept, sizeof(MdrSpan), compare_spans);
+	status = mdr_window_sort(window, members->items, kept, sizeof(MdrSpan), compare_spans);
 	for (uint32_t first = 0, next; status == MDR_OK && first < kept; first = next)
 	{
 		const MdrImageRule *rule = &window->engine->rules[members->items[first].owner];

@@ -205,7 +205,7 @@ mdr_join_parts(MdrWindow *window, MdrView view)
 
 	if (status != MDR_OK || parts.count == 0)
 		return status;
-	qsort(parts.items, parts.count, sizeof(Part), compare_parts);
+	status = mdr_window_sort(window, parts.items, parts.count, sizeof(Part), compare_parts);
 	for (uint32_t first = 0, next; status == MDR_OK && first < parts.count; first = next)
 	{
 		for (next = first; next < parts.count && parts.items[next].template == parts.items[first].template; next++)

@@ -75,6 +75,8 @@ add_pattern(MdrCompiler *compiler, const MdrPcre *pcre, const char *pattern, con
 		status = mdr_compile_spelling(compiler, pattern, *place, rule, view, &spelt);
 		if (status == MDR_OK)
 			status = check_pattern(compiler, pcre, spelt.bytes, *place, rule);
+		if (status == MDR_OK)
+			status = mdr_compile_look(compiler, 1);
 		if (status == MDR_INVALID && view == MDR_VIEW_JOINED)
 		{
 			/* Nothing is left of it without its spaces. */
@@ -273,11 +275,16 @@ compile_sets(MdrCompiler *compiler)
 		return mdr_compile_no_memory(compiler);
 	for (uint32_t i = 0; i < compiler->npatterns; i++)
 		for (int view = 0; status == MDR_OK && view < MDR_NSPELLINGS; view++)
+		{
 			if (compiler->patterns[i].views & (1u << view))
 				status = find_sets(compiler, i, view, &keyed);
+			if (status == MDR_OK)
+				status = mdr_compile_look(compiler, 1);
+		}
+	if (status == MDR_OK)
+		status = mdr_compile_sort(compiler, keyed.items, keyed.count, sizeof(Keyed), compare_keyed);
 	if (status != MDR_OK)
 		return status;
-	qsort(keyed.items, keyed.count, sizeof(Keyed), compare_keyed);
 	for (uint32_t first = 0, next; status == MDR_OK && first < keyed.count; first = next)
 	{
 		for (next = first + 1; next < keyed.count && same_key(&keyed.items[first], &keyed.items[next]); next++)

@@ -50,8 +50,13 @@ mdr_pcre_compile(const MdrPcre *pcre, const char *pattern, int *number, PCRE2_SI
 									 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT, number, offset,
 									 pcre->compile);
 
-	/* Without machine code (no JIT on this processor, or forbidden by the system) PCRE2 interprets under the same limits. */
-	if (code != NULL)
+	size_t		size = 0;
+
+	/*
+	 * Without machine code (no JIT on this processor, or forbidden by the system) PCRE2 interprets under the same limits.  For what
+	 * is too large anyhow it would take long to make.
+	 */
+	if (code != NULL && pcre2_pattern_info(code, PCRE2_INFO_SIZE, &size) == 0 && size <= MDR_MAX_COMPILED)
 		pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 	return code;
 }

@@ -18,6 +18,8 @@
 #define MDR_HEAP_LIMIT 4096		/* KB */
 #define MDR_JIT_STACK 524288	/* bytes at most */
 
+#define MDR_MAX_COMPILED 262144 /* bytes of one pattern as PCRE2 compiles it, and of its machine code */
+
 typedef struct MdrPcre
 {
 	pcre2_general_context *general;

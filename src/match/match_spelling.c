@@ -387,6 +387,11 @@ take_list(Speller *s, size_t end)
 		if (i > 0)
 			mdr_buffer_byte(s->out, '|');
 		status = put_word(s, list->terms.items[i]);
+		if (status == MDR_OK && s->out->length > MDR_MAX_SPELT)
+			status = mdr_compile_refuse(s->compiler, s->place, s->rule,
+										"pattern comes to more than %d bytes with its lists: use fewer words, or terms", MDR_MAX_SPELT);
+		if (status == MDR_OK)
+			status = mdr_compile_look(s->compiler, 512);
 		if (status != MDR_OK)
 			return status;
 	}

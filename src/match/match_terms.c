@@ -82,7 +82,10 @@ add_use(MdrCompiler *compiler, uint32_t views, const Owner *owner, const char *l
 		unsigned flags, MdrPlace place)
 {
 	MdrTermUses *uses = &compiler->uses;
+	MdrStatus	status = mdr_compile_look(compiler, 512);
 
+	if (status != MDR_OK)
+		return status;
 	if (uses->count == MDR_MAX_LITERALS)
 		return mdr_compile_refuse(compiler, place, owner->rule, "the policy comes to more than %d terms in all views",
 								  MDR_MAX_LITERALS);
@@ -455,14 +458,13 @@ compare_uses(const void *left, const void *right)
 }
 
 /* Puts equal literals together, each with its uses, and equal uses of several views. */
-static void
+static MdrStatus
 unite(MdrCompiler *compiler)
 {
 	MdrTermUses *uses = &compiler->uses;
+	MdrStatus	status = mdr_compile_sort(compiler, uses->items, uses->count, sizeof(MdrTermUse), compare_uses);
 
-	if (uses->count > 1)
-		qsort(uses->items, uses->count, sizeof(MdrTermUse), compare_uses);
-	for (uint32_t i = 0; i < uses->count; i++)
+	for (uint32_t i = 0; status == MDR_OK && i < uses->count; i++)
 	{
 		const MdrTermUse *item = &uses->items[i];
 		MdrImageLiteral *literal;
@@ -485,19 +487,24 @@ unite(MdrCompiler *compiler)
 			compiler->unique_uses[compiler->nuses++] = item->use;
 			literal->nuses++;
 		}
+		status = mdr_compile_look(compiler, 4096);
 	}
+	return status;
 }
 
 MdrStatus
 mdr_compile_literals(MdrCompiler *compiler)
 {
 	uint32_t	count = compiler->uses.count;
+	MdrStatus	status;
 
 	compiler->literals = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageLiteral));
 	compiler->unique_uses = mdr_alloc_array(compiler->scratch, count + 1, sizeof(MdrImageUse));
 	if (compiler->literals == NULL || compiler->unique_uses == NULL)
 		return mdr_compile_no_memory(compiler);
-	unite(compiler);
+	status = unite(compiler);
+	if (status != MDR_OK)
+		return status;
 	return compiler->strings.failed ? mdr_compile_no_memory(compiler) : mdr_lay_index(compiler);
 }
 

@@ -128,6 +128,18 @@ mdr_reader_no_memory(MdrReader *reader)
 	return mdr_fail(reader->error, MDR_NO_MEMORY, 0, 0, "out of memory");
 }
 
+MdrStatus
+mdr_reader_stop(MdrReader *reader)
+{
+	return mdr_fail(reader->error, MDR_INTERRUPTED, 0, 0, "interrupted");
+}
+
+bool
+mdr_reader_interrupted(MdrReader *reader)
+{
+	return ++reader->steps % MDR_READER_STEPS == 0 && reader->interrupted != NULL && reader->interrupted(reader->context);
+}
+
 const MdrWordList *
 mdr_policy_list(const MdrPolicy *policy, const char *name, size_t length)
 {
@@ -201,9 +213,10 @@ read_documents(MdrReader *reader, const char *document, size_t length)
 }
 
 MdrStatus
-mdr_policy_parse(MdrArena *arena, const char *document, size_t length, MdrPolicy **policy, MdrError *error)
+mdr_policy_parse(MdrArena *arena, const char *document, size_t length, MdrInterrupted interrupted, void *context,
+				 MdrPolicy **policy, MdrError *error)
 {
-	MdrReader	reader = {.arena = arena, .error = error};
+	MdrReader	reader = {.arena = arena, .error = error, .interrupted = interrupted, .context = context};
 	MdrStatus	status;
 
 	*policy = NULL;

@@ -155,8 +155,8 @@ typedef struct MdrPolicy
 	uint32_t   *lists_by_name;	/* indexes of lists, sorted by name */
 } MdrPolicy;
 
-/* MDR_OK, MDR_INVALID or MDR_NO_MEMORY, with *error filled. */
-extern MdrStatus mdr_policy_parse(MdrArena *arena, const char *document, size_t length,
+/* MDR_OK, MDR_INVALID, MDR_INTERRUPTED (interrupted may be NULL) or MDR_NO_MEMORY, with *error filled. */
+extern MdrStatus mdr_policy_parse(MdrArena *arena, const char *document, size_t length, MdrInterrupted interrupted, void *context,
 								  MdrPolicy **policy, MdrError *error);
 
 /*

@@ -51,7 +51,16 @@ typedef struct MdrReader
 	const char *rule;			/* id of the rule that is being read, or NULL */
 	MdrNode   **documents;
 	uint32_t	ndocuments;
+	MdrInterrupted interrupted; /* may be NULL */
+	void	   *context;
+	uint32_t	steps;			/* since the parse began */
 } MdrReader;
+
+#define MDR_READER_STEPS 512	/* nodes, values or references between two looks at the interrupt */
+
+/* One step more; whether the caller wants to stop, which is then in the error.  Each step may take up to a microsecond or so. */
+extern bool mdr_reader_interrupted(MdrReader *reader);
+extern MdrStatus mdr_reader_stop(MdrReader *reader);	/* fills the error and gives MDR_INTERRUPTED */
 
 /* Says what is wrong at a place of the document, and gives MDR_INVALID. */
 extern MdrStatus mdr_reader_fail(MdrReader *reader, MdrPlace place, const char *format,...)

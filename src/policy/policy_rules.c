@@ -222,21 +222,25 @@ compare_named(const void *left, const void *right)
  * Sorts the names of count records of a size; a record begins with its name.  *twice becomes the second bearer of a
  * repeated name, or count.
  */
-static Named *
-sort_names(MdrArena *arena, const void *records, size_t size, uint32_t count, uint32_t *twice)
+static MdrStatus
+sort_names(MdrReader *reader, const void *records, size_t size, uint32_t count, Named **sorted, uint32_t *twice)
 {
-	Named	   *names = mdr_alloc_array(arena, count + 1, sizeof(Named));
+	Named	   *names = mdr_alloc_array(reader->scratch, count + 1, sizeof(Named));
+	MdrStatus	status;
 
 	*twice = count;
+	*sorted = names;
 	if (names == NULL)
-		return NULL;
+		return mdr_reader_no_memory(reader);
 	for (uint32_t i = 0; i < count; i++)
 		names[i] = (Named) {*(const char *const *) ((const char *) records + i * size), i};
-	qsort(names, count, sizeof(Named), compare_named);
+	status = mdr_sort(reader->scratch, names, count, sizeof(Named), compare_named, reader->interrupted, reader->context);
+	if (status != MDR_OK)
+		return status == MDR_INTERRUPTED ? mdr_reader_stop(reader) : mdr_reader_no_memory(reader);
 	for (uint32_t i = 1; i < count; i++)
 		if (strcmp(names[i].name, names[i - 1].name) == 0 && names[i].index < *twice)
 			*twice = names[i].index;
-	return names;
+	return MDR_OK;
 }
 
 /* Whether something in braces was surely meant as a list's name: a letter follows the brace. */
@@ -260,6 +264,8 @@ check_references(MdrReader *reader, const MdrStrings *strings, bool pattern, con
 					start,
 					end;
 
+		if (mdr_reader_interrupted(reader))
+			return mdr_reader_stop(reader);
 		reader->rule = rule;
 		for (;; from = end)
 		{
@@ -310,18 +316,21 @@ mdr_read_finish(MdrReader *reader)
 {
 	MdrPolicy  *policy = reader->policy;
 	uint32_t	twice;
-	Named	   *names = NULL;
+	Named	   *names;
+	MdrStatus	status = sort_names(reader, policy->rules, sizeof(MdrRule), policy->nrules, &names, &twice);
 
-	if (sort_names(reader->scratch, policy->rules, sizeof(MdrRule), policy->nrules, &twice) == NULL)
-		return mdr_reader_no_memory(reader);
+	if (status != MDR_OK)
+		return status;
 	if (twice < policy->nrules)
 	{
 		reader->rule = policy->rules[twice].id;
 		return mdr_reader_fail(reader, policy->rules[twice].place, "rule id is given twice");
 	}
-	names = sort_names(reader->scratch, policy->lists, sizeof(MdrWordList), policy->nlists, &twice);
+	status = sort_names(reader, policy->lists, sizeof(MdrWordList), policy->nlists, &names, &twice);
+	if (status != MDR_OK)
+		return status;
 	policy->lists_by_name = mdr_alloc_array(reader->arena, policy->nlists + 1, sizeof(uint32_t));
-	if (names == NULL || policy->lists_by_name == NULL)
+	if (policy->lists_by_name == NULL)
 		return mdr_reader_no_memory(reader);
 	if (twice < policy->nlists)
 		return mdr_reader_fail(reader, policy->lists[twice].place, "list \"%s\" is given twice", policy->lists[twice].name);

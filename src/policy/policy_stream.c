@@ -6,6 +6,8 @@
  * characters, and the "# file: NAME" comments.  Then libyaml's events become nodes.  Anchors, aliases, tags and directives
  * are refused, and so is nesting deeper than the format needs, while it is read: nothing is built for it.
  *
+ * libyaml is given its input in pieces, so that even one huge scalar, which is one event, can be interrupted.
+ *
  * Input: bytes of the caller.  Output: reader->documents, in reader->scratch.  Locks: none.  On error libyaml's parser is
  * deleted and the status returned; the nodes built so far go with the arena.
  */
@@ -16,6 +18,7 @@
 #include <yaml.h>
 
 #define FILE_COMMENT "# file: "
+#define PIECE ((size_t) 16384)	/* bytes between two looks at the interrupt */
 
 /* Length of the well-formed UTF-8 sequence at p, 0 when it is not well-formed (Unicode 15, table 3-7). */
 static int
@@ -110,6 +113,7 @@ look_over(MdrReader *reader, const char *document, size_t length)
 {
 	const unsigned char *p = (const unsigned char *) document;
 	const unsigned char *end = p + length;
+	const unsigned char *look = p;	/* where the interrupt is asked next */
 	MdrPlace	place = {1, 1};
 	uint32_t	capacity = 0;
 
@@ -139,6 +143,12 @@ look_over(MdrReader *reader, const char *document, size_t length)
 		else
 			place.column++;
 		p += step;
+		if (p >= look)
+		{
+			if (reader->interrupted != NULL && reader->interrupted(reader->context))
+				return mdr_reader_stop(reader);
+			look = p + PIECE;
+		}
 	}
 	return MDR_OK;
 }
@@ -179,6 +189,34 @@ append(MdrReader *reader, MdrNode *node, MdrNode *item)
 	}
 	node->items[node->nitems++] = item;
 	return true;
+}
+
+/* The document as libyaml reads it. */
+typedef struct Input
+{
+	MdrReader  *reader;
+	const char *next;
+	size_t		left;
+	bool		stopped;
+} Input;
+
+/* yaml_read_handler_t */
+static int
+give(void *data, unsigned char *buffer, size_t size, size_t *given)
+{
+	Input	   *input = data;
+	size_t		length = input->left < size ? input->left : size;
+
+	if (length > PIECE)
+		length = PIECE;
+	input->stopped = input->reader->interrupted != NULL && input->reader->interrupted(input->reader->context);
+	if (input->stopped)
+		return 0;
+	memcpy(buffer, input->next, length);
+	input->next += length;
+	input->left -= length;
+	*given = length;
+	return 1;
 }
 
 static MdrStatus
@@ -291,6 +329,7 @@ mdr_read_stream(MdrReader *reader, const char *document, size_t length)
 	uint32_t	depth = 0;
 	yaml_parser_t parser;
 	bool		done = false;
+	Input		input = {reader, document, length, false};
 	MdrStatus	status = look_over(reader, document, length);
 
 	if (status != MDR_OK)
@@ -298,19 +337,21 @@ mdr_read_stream(MdrReader *reader, const char *document, size_t length)
 	if (!yaml_parser_initialize(&parser))
 		return mdr_reader_no_memory(reader);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *) document, length);
+	yaml_parser_set_input(&parser, give, &input);
 	while (status == MDR_OK && !done)
 	{
 		yaml_event_t event;
 
 		if (!yaml_parser_parse(&parser, &event))
 		{
-			status = parser_failed(reader, &parser);
+			status = input.stopped ? mdr_reader_stop(reader) : parser_failed(reader, &parser);
 			break;
 		}
 		done = event.type == YAML_STREAM_END_EVENT;
 		status = take_event(reader, &event, open, &depth);
 		yaml_event_delete(&event);
+		if (status == MDR_OK && mdr_reader_interrupted(reader))
+			status = mdr_reader_stop(reader);
 	}
 	yaml_parser_delete(&parser);
 	reader->documents = stream.items;

@@ -61,6 +61,8 @@ mdr_read_sequence(MdrReader *reader, const MdrNode *node, const char *what, uint
 MdrStatus
 mdr_read_string(MdrReader *reader, const MdrNode *node, const char *what, size_t max, const char **value)
 {
+	if (mdr_reader_interrupted(reader))
+		return mdr_reader_stop(reader);
 	if (node->kind != MDR_SCALAR)
 		return wrong_kind(reader, node, what, MDR_SCALAR);
 	if (strspn(node->text, " \t\r\n") == node->length)

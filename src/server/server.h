@@ -69,4 +69,8 @@ extern MdrArena *mdr_arena_in(MemoryContext context, size_t limit);
 extern void mdr_to_utf8(const char *text, int length, const char **utf8, int *utf8_length);
 extern char *mdr_from_utf8(const char *utf8, int length);	/* palloc'd, zero-terminated */
 
+/* pg_cryptohash_update() in pieces, with a look at interrupts between them: an ERROR leaves the hash to its resource owner. */
+struct pg_cryptohash_ctx;
+extern bool mdr_hash_bytes(struct pg_cryptohash_ctx *hash, const void *bytes, size_t length);
+
 #endif							/* MDR_SERVER_H */

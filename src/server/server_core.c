@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "common/cryptohash.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -153,4 +154,18 @@ char *
 mdr_from_utf8(const char *utf8, int length)
 {
 	return pnstrdup(utf8, length);
+}
+
+#define HASHED_AT_ONCE ((size_t) 1024 * 1024)
+
+bool
+mdr_hash_bytes(pg_cryptohash_ctx *hash, const void *bytes, size_t length)
+{
+	for (size_t done = 0; done < length; done += HASHED_AT_ONCE)
+	{
+		if (pg_cryptohash_update(hash, (const uint8 *) bytes + done, Min(HASHED_AT_ONCE, length - done)) < 0)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+	}
+	return true;
 }

@@ -14,13 +14,14 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -48,20 +49,30 @@ typedef struct Load
 } Load;
 
 static void
+hash_document(const char *utf8, size_t length, uint8 *sha256)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (hash == NULL || pg_cryptohash_init(hash) < 0 || !mdr_hash_bytes(hash, utf8, length)
+		|| pg_cryptohash_final(hash, sha256, PG_SHA256_DIGEST_LENGTH) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not compute the SHA-256 of a policy document")));
+	pg_cryptohash_free(hash);
+}
+
+static void
 parse(Load *load)
 {
 	const char *utf8;
 	int			length;
 	MdrError	error = {0};
 	MdrStatus	status;
-	Datum		hash;
 
 	mdr_to_utf8(VARDATA_ANY(load->document), VARSIZE_ANY_EXHDR(load->document), &utf8, &length);
-	hash = DirectFunctionCall1(sha256_bytea, PointerGetDatum(cstring_to_text_with_len(utf8, length)));
-	memcpy(load->row.sha256, VARDATA_ANY(DatumGetByteaPP(hash)), sizeof(load->row.sha256));
+	hash_document(utf8, length, load->row.sha256);
 
-	status = mdr_policy_parse(load->arena, utf8, length, &load->policy, &error);
-	CHECK_FOR_INTERRUPTS();
+	status = mdr_policy_parse(load->arena, utf8, length, mdr_interrupted, NULL, &load->policy, &error);
 	if (status != MDR_OK)
 		mdr_raise(status, &error);
 	load->name = mdr_from_utf8(load->policy->name, strlen(load->policy->name));
@@ -76,8 +87,7 @@ compile(Load *load, bool check)
 	MdrError	error = {0};
 	MdrStatus	status;
 
-	status = mdr_compile(load->arena, load->policy, &load->image, &load->image_length, &error);
-	CHECK_FOR_INTERRUPTS();
+	status = mdr_compile(load->arena, load->policy, mdr_interrupted, NULL, &load->image, &load->image_length, &error);
 	if (status != MDR_OK)
 		mdr_raise(status, &error);
 

@@ -207,10 +207,9 @@ compile_row(const char *policy, const MdrPolicyRow *row)
 			(errmsg_internal("policy \"%s\" version %d has no fitting image: compiling it", policy, row->version)));
 
 	mdr_to_utf8(VARDATA_ANY(full.document), VARSIZE_ANY_EXHDR(full.document), &utf8, &length);
-	status = mdr_policy_parse(arena, utf8, length, &tree, &error);
-	CHECK_FOR_INTERRUPTS();
+	status = mdr_policy_parse(arena, utf8, length, mdr_interrupted, NULL, &tree, &error);
 	if (status == MDR_OK)
-		status = mdr_compile(arena, tree, &image, &image_length, &error);
+		status = mdr_compile(arena, tree, mdr_interrupted, NULL, &image, &image_length, &error);
 	CHECK_FOR_INTERRUPTS();
 	if (status == MDR_OK)
 		status = mdr_engine_open(image, image_length, &engine, &error);

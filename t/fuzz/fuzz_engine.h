@@ -41,8 +41,8 @@ make_policies(int nfiles, char *const *names)
 		length += n;
 		free(bytes);
 	}
-	if (mdr_policy_parse(made.arena, document, length, &made.policy, &error) != MDR_OK ||
-		mdr_compile(made.arena, made.policy, &made.image, &made.length, &error) != MDR_OK ||
+	if (mdr_policy_parse(made.arena, document, length, NULL, NULL, &made.policy, &error) != MDR_OK ||
+		mdr_compile(made.arena, made.policy, NULL, NULL, &made.image, &made.length, &error) != MDR_OK ||
 		mdr_engine_open(made.image, made.length, &made.engine, &error) != MDR_OK)
 	{
 		fprintf(stderr, "%s:%d: %s: %s\n", error.file, error.line, error.rule, error.message);

@@ -67,14 +67,14 @@ run_policy(MdrArena *arena, const MdrPolicy *policy, const char *document, size_
 	size_t		second_length;
 	int			left = PATIENCE;
 
-	status = mdr_compile(arena, policy, &image, &image_length, &error);
+	status = mdr_compile(arena, policy, NULL, NULL, &image, &image_length, &error);
 	if (status != MDR_OK)
 	{
 		require(status == MDR_INVALID || status == MDR_NO_MEMORY, "what cannot be compiled is invalid");
 		check_error(&error, document, length);
 		return;
 	}
-	require(mdr_compile(arena, policy, &second, &second_length, &error) == MDR_OK && second_length == image_length &&
+	require(mdr_compile(arena, policy, NULL, NULL, &second, &second_length, &error) == MDR_OK && second_length == image_length &&
 			memcmp(image, second, image_length) == 0, "a policy compiles to the same image twice");
 	require(mdr_engine_open(image, image_length, &engine, &error) == MDR_OK, "what was compiled can be opened");
 	status = mdr_engine_check(engine, policy, count_down, &left, &error);
@@ -94,7 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MdrStatus	status;
 
 	require(arena != NULL, "there is memory");
-	status = mdr_policy_parse(arena, document, size, &policy, &error);
+	status = mdr_policy_parse(arena, document, size, NULL, NULL, &policy, &error);
 	require(status == MDR_OK || status == MDR_INVALID || status == MDR_NO_MEMORY, "a document is right, wrong or too large");
 	if (status == MDR_OK)
 	{
@@ -106,7 +106,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	/* Once more with memory that ends. */
 	mdr_test_fail_alloc(1 + (long) (digest(data, size) % 256));
-	status = mdr_policy_parse(arena, document, size, &policy, &error);
+	status = mdr_policy_parse(arena, document, size, NULL, NULL, &policy, &error);
 	mdr_test_fail_alloc(0);
 	require(status == MDR_OK || status == MDR_INVALID || status == MDR_NO_MEMORY, "a lack of memory is told as such");
 	mdr_arena_destroy(arena);

@@ -164,7 +164,7 @@ memory(void)
 		MdrStatus	status;
 
 		mdr_test_fail_alloc(n);
-		status = mdr_policy_parse(arena, document, strlen(document), &policy, &error);
+		status = mdr_policy_parse(arena, document, strlen(document), NULL, NULL, &policy, &error);
 		mdr_test_fail_alloc(0);
 		wrong += status != MDR_OK && (status != MDR_NO_MEMORY || policy != NULL);
 		mdr_arena_destroy(arena);
@@ -180,7 +180,7 @@ memory(void)
 		MdrStatus	status;
 
 		mdr_test_fail_alloc(n);
-		status = mdr_compile(arena, made.policy, &image, &length, &error);
+		status = mdr_compile(arena, made.policy, NULL, NULL, &image, &length, &error);
 		mdr_test_fail_alloc(0);
 		wrong += status != MDR_OK && (status != MDR_NO_MEMORY || image != NULL);
 		mdr_arena_destroy(arena);

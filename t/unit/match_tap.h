@@ -63,9 +63,9 @@ try_make(const char *document, Made *made, MdrError *error)
 	memset(made, 0, sizeof(*made));
 	memset(error, 0, sizeof(*error));
 	made->arena = mdr_arena_create(0);
-	status = mdr_policy_parse(made->arena, document, strlen(document), &made->policy, error);
+	status = mdr_policy_parse(made->arena, document, strlen(document), NULL, NULL, &made->policy, error);
 	if (status == MDR_OK)
-		status = mdr_compile(made->arena, made->policy, &made->image, &made->length, error);
+		status = mdr_compile(made->arena, made->policy, NULL, NULL, &made->image, &made->length, error);
 	if (status == MDR_OK)
 		status = mdr_engine_open(made->image, made->length, &made->engine, error);
 	return status;

@@ -103,12 +103,12 @@ changed(void)
 		memcpy(text, document, length);
 		for (unsigned n = 1 + pick(4); n > 0 && length > 1; n--)
 			length = change(text, length);
-		status = mdr_policy_parse(arena, text, length, &policy, &error);
+		status = mdr_policy_parse(arena, text, length, NULL, NULL, &policy, &error);
 		if (status == MDR_OK)
 		{
 			size_t		size;
 
-			status = mdr_compile(arena, policy, &image, &size, &error);
+			status = mdr_compile(arena, policy, NULL, NULL, &image, &size, &error);
 		}
 		taken += status == MDR_OK;
 		if (status != MDR_OK && (status != MDR_INVALID || error.message[0] == '\0' || error.line < 1 || error.line > 40
@@ -172,7 +172,7 @@ time_refusal(const char *piece, size_t times, const char *what)
 	strcpy(text, "a: ");
 	for (size_t i = 0; i < times; i++)
 		memcpy(text + 3 + i * one, piece, one);
-	ok(mdr_policy_parse(arena, text, 3 + one * times, &policy, &error) == MDR_INVALID, "%s is refused: %s", what, error.message);
+	ok(mdr_policy_parse(arena, text, 3 + one * times, NULL, NULL, &policy, &error) == MDR_INVALID, "%s is refused: %s", what, error.message);
 	mdr_arena_destroy(arena);
 	free(text);
 	return seconds() - began;
