@@ -11,7 +11,8 @@ STAGES = $(CORE) $(SERVER)
 
 EXTENSION = moderation
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" moderation.control)
-DATA_built = moderation--$(EXTVERSION).sql
+UPDATES = $(patsubst src/updates/%.sql,moderation--%--$(EXTVERSION).sql,$(wildcard src/updates/*.sql))
+DATA_built = moderation--$(EXTVERSION).sql $(UPDATES)
 
 MODULE_big = moderation
 sources   = $(sort $(wildcard src/$(1)/*.c))
@@ -45,8 +46,13 @@ override CFLAGS += -MMD -MP
 
 # The install script: all tables, then all functions, then all views, each in the order of the stages, then the built-in policy.
 pieces = $(foreach kind,types tables functions views,$(foreach stage,$(STAGES),$(wildcard src/$(stage)/$(kind).sql)))
-moderation--$(EXTVERSION).sql: $(pieces) $(POLICY) moderation.control Makefile
-	@.ci/script "$(pieces)" "$(POLICY)" > $@
+moderation--$(EXTVERSION).sql: $(pieces) $(POLICY) moderation.control Makefile .ci/script
+	@.ci/script install "$(pieces)" "$(POLICY)" > $@.new && mv $@.new $@
+
+# The update script from each earlier release: what src/updates says, then functions and views as they are now, then the policy.
+repeated = $(foreach kind,functions views,$(foreach stage,$(STAGES),$(wildcard src/$(stage)/$(kind).sql)))
+$(UPDATES): moderation--%--$(EXTVERSION).sql: src/updates/%.sql $(pieces) $(POLICY) moderation.control Makefile .ci/script
+	@.ci/script update $< "$(repeated)" "$(POLICY)" > $@.new && mv $@.new $@
 
 # Fold table of src/text, generated from ICU.
 src/text/text_fold.o: build/text_fold_table.h
@@ -77,8 +83,14 @@ build/test/moderation_test.so: $(TEST_OBJS)
 	$(CC) $(CFLAGS) $(TEST_OBJS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $(SHLIB_LINK)
 -include $(TEST_OBJS:.o=.d)
 test-library: build/test/moderation_test.so
-install-test-library: build/test/moderation_test.so
+# Beside it: the installation scripts of earlier releases, and updates from the first one that each lack a line, for t/053_update.pl.
+RELEASED = $(wildcard t/released/*.sql)
+FIRST    = moderation--$(word 1,$(sort $(basename $(notdir $(RELEASED)))))
+install-test-library: build/test/moderation_test.so $(UPDATES)
 	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/moderation_test.so'
+	$(foreach f,$(RELEASED),$(INSTALL_DATA) $(f) '$(DESTDIR)$(datadir)/extension/moderation--$(notdir $(f))' &&) true
+	sed '/^COMMENT ON EVENT TRIGGER moderation_keep_guards /d' $(FIRST)--$(EXTVERSION).sql > '$(DESTDIR)$(datadir)/extension/$(FIRST)--lacking_comment.sql'
+	sed '/^ALTER EVENT TRIGGER moderation_keep_guards /d' $(FIRST)--$(EXTVERSION).sql > '$(DESTDIR)$(datadir)/extension/$(FIRST)--lacking_state.sql'
 
 lint: build/lint
 	build/lint $(POLICY)

@@ -9,18 +9,20 @@ BEGIN { $ENV{TESTDIR} //= getcwd(); }
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
-our @EXPORT = qw(populate settle refusal fingerprint is_carried awake);
+our @EXPORT = qw(populate settle refusal fingerprint columns is_carried awake);
 
+# A version of the extension may be given, otherwise it is the one that is installed.
 # The guarded tables hold what no guard would let in now: content from before the guard, rows of accounts that are frozen.
 sub populate
 {
-	my ($node, $database) = @_;
+	my ($node, $database, $version) = @_;
 	my $policy = slurp_file('sql/include/test_policy.sql');
-	$node->safe_psql($database, "CREATE EXTENSION moderation; $policy");
+	$version = $version ? "VERSION '$version'" : '';
+	$node->safe_psql($database, "CREATE EXTENSION moderation $version; $policy");
 	$node->safe_psql($database, <<'EOC');
 SELECT moderation.load_policy(replace(replace(document, 'policy: test', 'policy: house'), 'zorblax', word))
 	FROM moderation.policy, (VALUES (1, 'zorblax'), (2, 'zorblix')) AS version (number, word) WHERE policy = 'test' ORDER BY number;
-CREATE ROLE auditing;
+DO $$ BEGIN CREATE ROLE auditing; EXCEPTION WHEN duplicate_object THEN NULL; END $$;	-- by another database's
 SELECT moderation.grant_duty('auditing', 'auditor');
 CREATE TABLE post (id int PRIMARY KEY, author text, body text);
 CREATE TABLE remark (author text, body text, PRIMARY KEY (author, body));
@@ -77,14 +79,25 @@ $rows{'rights'} = q{(SELECT c.oid::regclass, a.grantee::regrole, a.privilege_typ
 	WHERE c.relnamespace IN ('public'::regnamespace, 'moderation'::regnamespace) AND c.relkind IN ('r', 'p', 'v'))};
 $rows{'row-security policies'} = q{(SELECT * FROM pg_policies)};
 
-# Number of rows and MD5 of their sorted text, for each table: "name count md5" lines.
+# Number of rows and MD5 of their sorted text, for each table: "name count md5" lines.  Names may be given, and columns for some.
 sub fingerprint
 {
 	my ($node, $database, @names) = @_;
+	my $columns = ref $names[0] ? shift @names : {};
 	my $query = join "\nUNION ALL ", map {
-		"SELECT '$_' AS name, count(*), md5(string_agg(r::text, E'\\n' ORDER BY r::text COLLATE \"C\")) FROM $rows{$_} AS r"
+		my $from = $columns->{$_} ? "(SELECT $columns->{$_} FROM $rows{$_} AS all_columns)" : $rows{$_};
+		"SELECT '$_' AS name, count(*), md5(string_agg(r::text, E'\\n' ORDER BY r::text COLLATE \"C\")) FROM $from AS r"
 	} @names ? @names : sort keys %rows;
 	return $node->safe_psql($database, "$query ORDER BY 1");
+}
+
+# The columns that the extension's tables have: what an earlier release knew, to be compared with what a later one made of it.
+sub columns
+{
+	my ($node, $database) = @_;
+	return { map { /^(.*)\|(.*)$/ } split(/\n/, $node->safe_psql($database,
+		q{SELECT attrelid::regclass, string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
+			WHERE relnamespace = 'moderation'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped GROUP BY 1})) };
 }
 
 # Everything as it was, nothing wrong, nothing queued: before anything is done there that would change it.

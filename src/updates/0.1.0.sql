@@ -1,0 +1,8 @@
+-- From release 0.1.0 to where src/ is now: types and tables, by hand.  Functions and views are repeated after this, with all their
+-- triggers and comments, and the built-in policy is loaded as its next version, so that none of them is written here, but for a
+-- function or view that is gone, or that CREATE OR REPLACE refuses (another result, other parameters): DROP it here.
+--
+-- A file of src/ that is new since then is taken in whole:  \i src/STAGE/tables.sql.  A new column of an older table is the table's
+-- last, there and here, with a default that also fits what is stored already: dumps of 0.1.0 are restored into tables that have it.
+-- t/053_update.pl compares the outcome with a fresh installation, object by object.
+SET LOCAL search_path = pg_catalog, pg_temp;
