@@ -21,6 +21,7 @@
 
 #include "account/account.h"
 #include "recorder/recorder_write.h"
+#include "server/server.h"
 #include "store/store.h"
 
 #define RETRY_ACCOUNTS "1000"	/* looked at in one go */
@@ -185,6 +186,11 @@ begin(void)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
+	/* We are superuser, and what has our tables' names must be ours. */
+	if (!mdr_hold_extension())
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"moderation\" is not installed in this database")));
 }
 
 static void

@@ -215,7 +215,7 @@ attempt_all(MdrTaken *taken, int count, bool strikes, bool keep_content, MdrAtte
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
-		table = mdr_relation("violation");
+		table = mdr_hold_extension() ? mdr_relation("violation") : InvalidOid;
 		for (int i = 0; i < count; i++)
 			write_taken(&taken[i], table, strikes, keep_content, attempt);
 		SPI_finish();

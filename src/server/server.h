@@ -28,6 +28,12 @@ extern bool mdr_installed(void);
 extern Oid	mdr_relation(const char *name);
 extern Oid	mdr_type(const char *name);
 
+/*
+ * Keeps the extension from being dropped until the end of the transaction; false when it is not installed.  Whoever runs SQL on
+ * our tables with more than the caller's rights needs it: mdr_become_owner() does it itself.
+ */
+extern bool mdr_hold_extension(void);
+
 /* MdrAction <-> a value of type moderation.action. */
 extern Datum mdr_action_datum(MdrAction action);
 extern MdrAction mdr_action_from_datum(Datum datum);

@@ -3,16 +3,23 @@
  *		Where our own objects are in the catalog, and acting as the role that owns them.
  *
  * Names of relations and types in schema moderation -> oids, through a small hash table that is forgotten whenever
- * pg_class, pg_type or pg_namespace changes.  Takes no locks: whoever opens the relation locks it.  The hash table belongs
- * to CacheMemoryContext.  What does not exist is never remembered, and comes back as InvalidOid.
+ * pg_class, pg_type or pg_namespace changes.  The look-ups take no locks: whoever opens the relation locks it.  The hash table
+ * belongs to CacheMemoryContext.  What does not exist is never remembered, and comes back as InvalidOid.
+ *
+ * A schema of that name is ours only while type moderation.action in it belongs to the extension.  Otherwise anyone who may
+ * create schemas could put tables in the place of a dropped extension's, with triggers and views that run as whoever uses them.
+ * Before the owner's rights are used the extension is locked, so that it cannot be replaced in between.
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_enum.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -27,7 +34,7 @@
 
 typedef struct CatalogEntry
 {
-	char		key[NAMEDATALEN + 1];	/* 'r' or 't', then the name */
+	char		key[NAMEDATALEN + 1];	/* 'r' or 't', then the name; "n", the schema; "e", the extension */
 	Oid			oid;
 } CatalogEntry;
 
@@ -69,11 +76,17 @@ catalog_prepare(void)
 }
 
 static Oid
+find_type(const char *name, Oid namespace)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(namespace));
+}
+
+/* 'r' a relation, 't' a type, 'n' the schema, 'e' the extension; InvalidOid if there is none that is ours. */
+static Oid
 catalog_find(char kind, const char *name)
 {
 	char		key[NAMEDATALEN + 1];
 	CatalogEntry *entry;
-	Oid			namespace;
 	Oid			oid;
 
 	catalog_prepare();
@@ -82,13 +95,23 @@ catalog_find(char kind, const char *name)
 	if (entry != NULL)
 		return entry->oid;
 
-	namespace = get_namespace_oid(SCHEMA, true);
-	if (!OidIsValid(namespace))
+	if (kind == 'e')
+	{
+		Oid			namespace = get_namespace_oid(SCHEMA, true);
+		Oid			type = OidIsValid(namespace) ? find_type("action", namespace) : InvalidOid;
+
+		oid = OidIsValid(type) ? getExtensionOfObject(TypeRelationId, type) : InvalidOid;
+		if (oid != get_extension_oid("moderation", true))
+			oid = InvalidOid;
+	}
+	else if (!OidIsValid(catalog_find('e', "")))
 		return InvalidOid;
-	if (kind == 'r')
-		oid = get_relname_relid(name, namespace);
+	else if (kind == 'n')
+		oid = get_namespace_oid(SCHEMA, true);
+	else if (kind == 'r')
+		oid = get_relname_relid(name, catalog_find('n', ""));
 	else
-		oid = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(namespace));
+		oid = find_type(name, catalog_find('n', ""));
 
 	/* The look-ups may have processed invalidations: what they found is remembered only if nothing changed meanwhile. */
 	if (OidIsValid(oid) && catalog_valid)
@@ -141,16 +164,27 @@ mdr_action_from_datum(Datum datum)
 	return action;
 }
 
+bool
+mdr_hold_extension(void)
+{
+	Oid			extension = catalog_find('e', "");
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	/* It may have gone before we had the lock, or moved. */
+	return catalog_find('e', "") == extension;
+}
+
 /* The extension's owner: whoever owns the type that is created first. */
 static Oid
 extension_owner(void)
 {
-	Oid			type = mdr_type("action");
 	HeapTuple	tuple = NULL;
 	Oid			owner;
 
-	if (OidIsValid(type))
-		tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (mdr_hold_extension())
+		tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(mdr_type("action")));
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
