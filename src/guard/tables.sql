@@ -35,6 +35,8 @@ CREATE TABLE moderation.quarantine (
 	occurred_at timestamptz NOT NULL,
 	UNIQUE NULLS NOT DISTINCT (account, violation_id)
 );
+-- There is no primary key, for account may be NULL; a publication FOR ALL TABLES must not stop rows from leaving.
+ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
 REVOKE ALL ON TABLE moderation.quarantine FROM PUBLIC;
 COMMENT ON TABLE moderation.quarantine IS 'rows diverted by action quarantine, waiting for review';
 COMMENT ON COLUMN moderation.quarantine.account IS 'who is answerable; NULL when the row named nobody';

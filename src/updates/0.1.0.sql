@@ -6,3 +6,6 @@
 -- last, there and here, with a default that also fits what is stored already: dumps of 0.1.0 are restored into tables that have it.
 -- t/053_update.pl compares the outcome with a fresh installation, object by object.
 SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- src/guard
+ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
