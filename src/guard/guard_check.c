@@ -2,7 +2,8 @@
  * guard_check.c
  *		What cannot be guarded, why, and the command that helps.
  *
- * A request -> nothing, or MD011.  Takes no locks: the caller holds one on the relation.  Memory is the caller's.
+ * A request -> nothing, or MD011.  The caller holds a lock on the relation; only a partition's root, whose columns a hint names, is
+ * locked here (AccessShare).  Memory is the caller's.
  */
 #include "postgres.h"
 
@@ -63,7 +64,7 @@ can_be_content(Form_pg_attribute attribute)
 static char *
 suggestion(Oid relation, const char *account)
 {
-	Relation	rel = table_open(relation, NoLock);
+	Relation	rel = table_open(relation, AccessShareLock);
 	TupleDesc	descriptor = RelationGetDescr(rel);
 	StringInfoData array;
 
