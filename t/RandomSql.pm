@@ -202,6 +202,8 @@ sub random_script
 {
 	my ($kind, $count, $functions, $dir) = @_;
 	my $script = "\\set VERBOSITY verbose\n\\set SHOW_CONTEXT never\n";
+	# Every statement in a savepoint, so that a transaction goes on after its errors.
+	$script .= "\\set ON_ERROR_ROLLBACK on\n" if one_in(2);
 	for (1 .. $count)
 	{
 		my $dice = rand 100;

@@ -29,6 +29,7 @@
 
 #include "guard/guard.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 #define UNKNOWN_CATEGORY "unknown"
 #define MAX_EVENT_RULES 16
@@ -213,7 +214,8 @@ mdr_guard_refuse(MdrRow *row)
 		mdr_engine_category(row->live->engine, deciding, &category);
 		clause = mdr_from_utf8(category.clause_en, strlen(category.clause_en));
 	}
-	mdr_record_refused(events, nevents);
+	if (!MDR_INJECT_FAIL("guard_forget"))
+		mdr_record_refused(events, nevents);
 
 	ereport(ERROR,
 			(errcode(deciding >= 0 ? ERRCODE_MDR_REFUSED : ERRCODE_MDR_UNKNOWN),

@@ -68,7 +68,7 @@ CREATE OR REPLACE FUNCTION moderation.status(OUT extension_version text, OUT mod
 	OUT recorded bigint, OUT fallbacks bigint, OUT uncounted bigint, OUT pcre2 text, OUT icu text,
 	OUT libyaml text, OUT fold_version bigint, OUT warnings text[])
 	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL RESTRICTED
+	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 WITH live AS (
@@ -119,7 +119,7 @@ REVOKE ALL ON FUNCTION moderation.status() FROM PUBLIC;
 COMMENT ON FUNCTION moderation.status() IS 'one row on how this database is set up, with warnings';
 
 CREATE OR REPLACE FUNCTION moderation.verify() RETURNS TABLE (object text, problem text, hint text)
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL RESTRICTED
+	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT g.object, g.problem, g.hint FROM moderation.verify_guards() AS g
