@@ -29,6 +29,12 @@ typedef enum MdrAccountState
 /* Raises MD002 or MD003 when the account may not write now; else remembers it for the check at commit. */
 extern void mdr_gate_pass(const char *account);
 
+/*
+ * To be called before mdr_gate_pass() for a row that goes to a foreign table: its wrapper may commit it there before this
+ * transaction commits, and has to do so after the check.
+ */
+extern void mdr_gate_go_first(Oid foreign_table);
+
 /* Says that the account stored clean content: ends a row of refusals, if one is open (known from the gate's probe). */
 extern void mdr_gate_clean(const char *account);
 

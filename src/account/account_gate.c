@@ -15,6 +15,10 @@
  * A transaction that is idle holds nothing.  What a prepared transaction has written could be committed long after a
  * freeze, and one that has frozen would hold the lock until then, so PREPARE TRANSACTION is refused to both.
  *
+ * Other libraries work at pre-commit, too, and the callback that was registered last runs first.  Those after ours may
+ * still write: then the lock is taken at once, before the probe.  Those before ours may commit on a foreign server what
+ * was written to a guarded foreign table, so that a callback of ours is put in front of them: mdr_gate_go_first().
+ *
  * Errors: raised; nothing here has to be undone but the list of them, which the (sub)transaction callbacks see to.
  */
 #include "postgres.h"
@@ -22,7 +26,10 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -31,11 +38,14 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "account/account_passed.h"
 #include "account/account_row.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 PG_FUNCTION_INFO_V1(moderation_announce_status);
 
@@ -51,12 +61,10 @@ static Oid	account_table = InvalidOid;
 
 static int	announced = 0;		/* nesting level of the transaction that announced a restriction; 0 = none */
 static bool subtransaction_failed = false;
+static bool committing = false; /* our pre-commit work has begun */
 static bool locked = false;		/* freeze_gate is ours: whatever is probed now stays true until our commit */
 
-#ifdef MDR_TEST
-/* Negative control of the race test: without the second look, frozen accounts' rows must be seen to commit. */
-static bool test_no_commit_check = false;
-#endif
+static List *overtaken = NIL;	/* foreign-data wrappers whose pre-commit work comes after ours; in TopMemoryContext */
 
 static void
 account_changed(Datum arg, Oid relation)
@@ -119,6 +127,21 @@ raise_restricted(const MdrStanding *standing)
 			 errhidestmt(true), errhidecontext(true)));
 }
 
+/* False when there is no gate: this transaction has dropped the extension. */
+static bool
+lock_gate(LOCKMODE mode)
+{
+	Oid			gate = mdr_relation("freeze_gate");
+
+	if (!OidIsValid(gate))
+		return false;
+	if (!MDR_INJECT_FAIL("gate_lock"))
+		LockRelationOid(gate, mode);
+	locked = true;
+	AcceptInvalidationMessages();
+	return true;
+}
+
 void
 mdr_gate_pass(const char *account)
 {
@@ -139,6 +162,10 @@ mdr_gate_pass(const char *account)
 	if (passed != NULL && passed->generation == generation)
 		return;
 
+	/* Somebody's pre-commit work that comes after ours, and nothing was written before. */
+	if (committing && !locked)
+		lock_gate(RowExclusiveLock);
+
 	/* Read before the snapshot is taken: a restriction that the snapshot does not see moves the generation later. */
 	table = find_account_table();
 	seen = generation;
@@ -157,8 +184,15 @@ mdr_gate_pass(const char *account)
 void
 mdr_gate_clean(const char *account)
 {
-	MdrPassed  *passed = mdr_passed_find(account, strlen(account));
+	int			length = strlen(account);
+	MdrPassed  *passed = mdr_passed_find(account, length);
 
+	if (passed == NULL)
+	{
+		/* It went to the file since the account passed, and is remembered anew. */
+		mdr_gate_pass(account);
+		passed = mdr_passed_find(account, length);
+	}
 	if (passed != NULL)
 		mdr_passed_clean(passed);
 }
@@ -174,9 +208,12 @@ mdr_gate_announce(void)
 	if (announced == 0 || announced > level)
 		announced = level;
 
+	/* Writers that were turned away must not find, after a crash, that the freeze was lost with synchronous_commit = off. */
+	ForceSyncCommit();
+
 	/* Somebody's pre-commit work that comes after ours. */
-	if (locked)
-		LockRelationOid(mdr_relation("freeze_gate"), ShareRowExclusiveLock);
+	if (committing)
+		lock_gate(ShareRowExclusiveLock);
 }
 
 /*
@@ -260,12 +297,8 @@ probe_stale(void)
 {
 	uint64		seen = generation;
 
-	if (mdr_passed_oldest() == generation)
+	if (mdr_passed_oldest() == generation || MDR_INJECT_FAIL("gate_look"))
 		return;
-#ifdef MDR_TEST
-	if (test_no_commit_check)
-		return;
-#endif
 	mdr_passed_each(probe_again, false);
 	mdr_passed_renewed(seen);
 }
@@ -294,30 +327,51 @@ report_clean(MdrPassed *passed)
 static void
 pre_commit(void)
 {
-	Oid			gate;
-
+	if (locked)
+		return;
+	committing = true;
 	if (mdr_passed_count() == 0 && announced == 0)
 		return;
-	gate = mdr_relation("freeze_gate");
-	if (!OidIsValid(gate))
-	{
-		mdr_passed_close();		/* this transaction has dropped the extension */
-		return;
-	}
 
 	/* Many accounts are looked up before the lock is taken; under it, only what changed in between. */
 	AcceptInvalidationMessages();
-	if (mdr_passed_count() > FEW_ACCOUNTS)
-		probe_stale();
-	if (subtransaction_failed)
-		mdr_passed_each(look_for_row, false);
+	(void) find_account_table();
+	if (OidIsValid(account_table))
+	{
+		if (mdr_passed_count() > FEW_ACCOUNTS)
+			probe_stale();
+		if (subtransaction_failed)
+			mdr_passed_each(look_for_row, false);
 
-	LockRelationOid(gate, announced ? ShareRowExclusiveLock : RowExclusiveLock);
-	locked = true;
-	AcceptInvalidationMessages();
-	probe_stale();
-	mdr_passed_each(report_clean, true);
+		if (lock_gate(announced ? ShareRowExclusiveLock : RowExclusiveLock))
+		{
+			probe_stale();
+			mdr_passed_each(report_clean, true);
+		}
+	}
 	mdr_passed_close();
+}
+
+/* Registered in front of a foreign-data wrapper's callback, which may commit at its server. */
+static void
+go_first(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT)
+		pre_commit();
+}
+
+void
+mdr_gate_go_first(Oid foreign_table)
+{
+	Oid			wrapper = GetForeignServer(GetForeignServerIdByRelId(foreign_table))->fdwid;
+	MemoryContext caller;
+
+	if (list_member_oid(overtaken, wrapper))
+		return;
+	RegisterXactCallback(go_first, NULL);
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	overtaken = lappend_oid(overtaken, wrapper);
+	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -356,7 +410,7 @@ transaction_event(XactEvent event, void *arg)
 			mdr_passed_reset();
 			announced = 0;
 			subtransaction_failed = false;
-			locked = false;
+			committing = locked = false;
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 			break;
@@ -380,18 +434,36 @@ subtransaction_event(SubXactEvent event, SubTransactionId id, SubTransactionId p
 		if (announced >= level)
 			announced = 0;
 		subtransaction_failed = true;
+
+		/* If it had reinstated an account, what was seen of that is no longer true. */
+		if (TransactionIdIsValid(GetCurrentTransactionIdIfAny()))
+			generation++;
 	}
 }
+
+#ifdef MDR_TEST
+/* Some other library's pre-commit work, which comes after ours: whatever the test's function late_work() does. */
+static void
+late_work(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_PRE_COMMIT || !MDR_INJECT_FAIL("gate_late"))
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	SPI_execute("SELECT late_work()", false, 0);
+	SPI_finish();
+	PopActiveSnapshot();
+}
+#endif
 
 void
 mdr_account_init(void (*recorder) (const char *account))
 {
 	record_clean = recorder;
 	CacheRegisterRelcacheCallback(account_changed, (Datum) 0);
+#ifdef MDR_TEST
+	RegisterXactCallback(late_work, NULL);
+#endif
 	RegisterXactCallback(transaction_event, NULL);
 	RegisterSubXactCallback(subtransaction_event, NULL);
-#ifdef MDR_TEST
-	DefineCustomBoolVariable("moderation.test_no_commit_check", "Leaves out the look at commit.", NULL,
-							 &test_no_commit_check, false, PGC_SUSET, 0, NULL, NULL, NULL);
-#endif
 }

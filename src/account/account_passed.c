@@ -62,6 +62,7 @@ static BufFile *file = NULL;
 static uint64 nrecords = 0;
 static uint64 nreports = 0;		/* of these, clean ones with an open row of refusals */
 static uint64 file_generation = UINT64_MAX;
+static bool file_broken = false;	/* an error has ended the writing of an entry half-way */
 
 static inline uint32
 passed_hash(const char *account, int length)
@@ -147,6 +148,11 @@ spill(void)
 		PG_END_TRY();
 		MemoryContextSwitchTo(caller);
 	}
+	if (file_broken)
+		ereport(ERROR,
+				(errcode(ERRCODE_IO_ERROR),
+				 errmsg("writing to the temporary file of accounts has failed before")));
+	file_broken = true;
 	for (uint32 i = 0; i < nchanges; i++)
 	{
 		MdrPassed  *passed = changes[i].passed;
@@ -159,6 +165,7 @@ spill(void)
 		nrecords++;
 		nreports += record.clean && record.open_row;
 	}
+	file_broken = false;
 	file_generation = Min(file_generation, oldest);
 	forget_all();
 }
@@ -268,6 +275,7 @@ mdr_passed_close(void)
 	file = NULL;
 	nrecords = nreports = 0;
 	file_generation = UINT64_MAX;
+	file_broken = false;
 }
 
 /* If the transaction aborts, its resource owner closes the file, whose memory goes with TopTransactionContext. */
@@ -277,6 +285,7 @@ mdr_passed_reset(void)
 	file = NULL;
 	nrecords = nreports = 0;
 	file_generation = UINT64_MAX;
+	file_broken = false;
 	if (nchanges > 0)
 		forget_all();
 }

@@ -104,7 +104,7 @@ standing_of_tuple(Relation table, HeapTuple tuple, MdrStanding *standing)
 void
 mdr_account_probe(Oid table_oid, const char *account, int length, MdrStanding *standing)
 {
-	Oid			index_oid = mdr_relation("account_gate");
+	Oid			index_oid;
 	Relation	table;
 	Snapshot	snapshot;
 	SysScanDesc scan;
@@ -115,7 +115,7 @@ mdr_account_probe(Oid table_oid, const char *account, int length, MdrStanding *s
 	standing->state = MDR_ACTIVE;
 	standing->until = DT_NOEND;
 
-	if (!OidIsValid(table_oid) || !OidIsValid(index_oid))
+	if (!OidIsValid(table_oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("extension \"moderation\" is not installed in this database"),
@@ -125,6 +125,14 @@ mdr_account_probe(Oid table_oid, const char *account, int length, MdrStanding *s
 						   PointerGetDatum(cstring_to_text_with_len(account, length)));
 
 	table = table_open(table_oid, AccessShareLock);
+
+	/* Under the lock, which keeps REINDEX CONCURRENTLY from retiring the index that the name has now. */
+	index_oid = mdr_relation("account_gate");
+	if (!OidIsValid(index_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index \"moderation.account_gate\" is missing"),
+				 errhint("CREATE UNIQUE INDEX account_gate ON moderation.account (account COLLATE \"C\");")));
 	snapshot = latest_snapshot();
 	scan = systable_beginscan(table, index_oid, true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);

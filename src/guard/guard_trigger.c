@@ -283,6 +283,14 @@ scan_content(MdrRow *row, int ordinal, Datum value)
 	return true;
 }
 
+static void
+pass_gate(Relation relation, const char *account)
+{
+	if (relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+		mdr_gate_go_first(RelationGetRelid(relation));
+	mdr_gate_pass(account);
+}
+
 /* ---- BEFORE ---- */
 
 /*
@@ -416,10 +424,10 @@ scan_row(Workspace *workspace, const TriggerData *data, const MdrGuard *guard, H
 			char	   *account = mdr_guard_account(guard, old_tuple, descriptor);
 
 			if (account != NULL)
-				mdr_gate_pass(account);
+				pass_gate(data->tg_relation, account);
 		}
 		if (row.account != NULL)
-			mdr_gate_pass(row.account);
+			pass_gate(data->tg_relation, row.account);
 	}
 	scan_changes(&row, tuple, &changes, old_tuple == NULL);
 
@@ -493,7 +501,7 @@ verify_row(MdrRow *row, HeapTuple tuple, const Changes *changes)
 
 	/* Another trigger may have put another account into the row. */
 	if (!row->guard->last && row->account != NULL && !IsLogicalWorker())
-		mdr_gate_pass(row->account);
+		pass_gate(row->relation, row->account);
 	if (!row->guard->last || !mdr_memo_empty())
 	{
 		for (int i = 0; i < changes->ncolumns; i++)
