@@ -74,16 +74,15 @@ $publisher->safe_psql('bare', q{
 
 # And on the other server: the guarded one into a plain one and a guarded one; the plain one into a guarded one.
 my %from = (plain => 'shop', guarded => 'shop', unjudged => 'bare');
+$subscriber->safe_psql('postgres', 'CREATE DATABASE ready');
+$subscriber->safe_psql('ready', 'CREATE EXTENSION moderation; ' . slurp_file('sql/include/test_policy.sql'));
+$subscriber->safe_psql('ready', q{
+	SELECT moderation.load_policy(replace(replace(document, 'policy: test', 'policy: house'), 'zorblax', 'zorblix')) FROM moderation.policy WHERE policy = 'test'});
 for my $to (sort keys %from)
 {
-	$subscriber->safe_psql('postgres', "CREATE DATABASE $to");
+	$subscriber->safe_psql('postgres', "CREATE DATABASE $to TEMPLATE " . ($to eq 'plain' ? 'template0' : 'ready'));
 	$subscriber->safe_psql($to, "$tables $identities");
-	next if $to eq 'plain';
-	$subscriber->safe_psql($to, 'CREATE EXTENSION moderation; ' . slurp_file('sql/include/test_policy.sql'));
-	$subscriber->safe_psql($to, qq{
-		SELECT moderation.load_policy(replace(replace(document, 'policy: test', 'policy: house'), 'zorblax', 'zorblix')) FROM moderation.policy WHERE policy = 'test';
-		$guards
-		SELECT moderation.suspend('frozen', 'test'), moderation.freeze('ben', 'test')});
+	$subscriber->safe_psql($to, "$guards SELECT moderation.suspend('frozen', 'test'), moderation.freeze('ben', 'test')") if $to ne 'plain';
 }
 my %before = map { $_ => fingerprint($subscriber, $_, @ours) } grep { $_ ne 'plain' } sort keys %from;
 my $shop = fingerprint($publisher, 'shop', @ours);
@@ -137,9 +136,9 @@ if ($major >= 16)
 	$subscriber->safe_psql('unjudged', 'ALTER SUBSCRIPTION bare_unjudged SET (streaming = parallel)');
 }
 $subscriber->append_conf('postgresql.conf', "moderation.moderate_replica = on\n");
-$subscriber->safe_psql('postgres', 'CREATE DATABASE observed TEMPLATE template0');
+$subscriber->safe_psql('postgres', 'CREATE DATABASE observed TEMPLATE ready');
 $subscriber->restart;
-$subscriber->safe_psql('observed', "$tables $identities CREATE EXTENSION moderation; " . slurp_file('sql/include/test_policy.sql'));
+$subscriber->safe_psql('observed', "$tables $identities");
 $subscriber->safe_psql('observed', q{SELECT moderation.guard('post', '{body}', 'author', 'test'), moderation.suspend('frozen', 'test')});
 $publisher->safe_psql('bare', q{DELETE FROM post WHERE id > 1000; UPDATE post SET body = replace(body, 'zorblix', 'zorblax')});
 my $marked = q{SELECT count(*) FROM post WHERE body ~ 'zorblax|redactword|quarword|flagword|suspendword'};
@@ -205,29 +204,29 @@ $subscriber->safe_psql('everything', "CREATE SUBSCRIPTION everything CONNECTION 
 ok($subscriber->poll_query_until('everything', q{SELECT EXISTS (SELECT FROM post) AND NOT EXISTS (SELECT FROM moderation.policy WHERE policy = 'house')}), 'with it, ...');
 $subscriber->wait_for_log(qr/duplicate key value violates unique constraint "policy_pkey"/, $offset);
 pass('... the policies conflict');
-$subscriber->safe_psql('everything', 'DROP SUBSCRIPTION everything; DROP EXTENSION moderation');
+$subscriber->safe_psql('everything', 'DROP SUBSCRIPTION everything');
 
 # Statuses can be published, so that a freeze holds in both databases, and violations as soon as they are counted.
 $publisher->safe_psql('shop', q{CREATE PUBLICATION statuses FOR TABLE moderation.account, moderation.account_event, moderation.evidence,
 	moderation.violation WHERE (counted OR NOT strike)});
-$subscriber->safe_psql('everything', 'CREATE EXTENSION moderation; ' . slurp_file('sql/include/test_policy.sql'));
-$subscriber->safe_psql('everything', qq{SELECT moderation.load_policy(replace(replace(document, 'policy: test', 'policy: house'), 'zorblax', 'zorblix')) FROM moderation.policy WHERE policy = 'test'; $guards});
-subscribe('shop', 'everything', 'statuses');
-synced('everything');
-is(fingerprint($subscriber, 'everything', @ours[0 .. 3]), fingerprint($publisher, 'shop', @ours[0 .. 3]), 'statuses and violations are copied');
-is($subscriber->safe_psql('everything', 'SELECT object, problem FROM moderation.verify()'), '', 'nothing is wrong with them');
-is(refusal($subscriber, 'everything', q{('ann', 'hello')}), 'MD002', 'who is frozen is frozen there, too');
+$subscriber->safe_psql('postgres', 'CREATE DATABASE statuses TEMPLATE ready');
+$subscriber->safe_psql('statuses', "$tables $guards");
+subscribe('shop', 'statuses', 'statuses');
+synced('statuses');
+is(fingerprint($subscriber, 'statuses', @ours[0 .. 3]), fingerprint($publisher, 'shop', @ours[0 .. 3]), 'statuses and violations are copied');
+is($subscriber->safe_psql('statuses', 'SELECT object, problem FROM moderation.verify()'), '', 'nothing is wrong with them');
+is(refusal($subscriber, 'statuses', q{('ann', 'hello')}), 'MD002', 'who is frozen is frozen there, too');
 
 # A freeze on the publisher stops a transaction that is open on the subscriber.
 my ($in, $said, $wrong) = ("BEGIN; INSERT INTO event VALUES (1, 'ned', 'hello'); SELECT 'held';\n", '', '');
-my $writer = IPC::Run::start([ 'psql', '-XAtqd', $subscriber->connstr('everything') ], '<', \$in, '>', \$said, '2>', \$wrong, IPC::Run::timeout(60));
+my $writer = IPC::Run::start([ 'psql', '-XAtqd', $subscriber->connstr('statuses') ], '<', \$in, '>', \$said, '2>', \$wrong, IPC::Run::timeout(60));
 $writer->pump until $said =~ /held/ || $wrong;
 $publisher->safe_psql('shop', q{SELECT moderation.freeze('ned', 'now')});
-$publisher->wait_for_catchup('shop_everything');
+$publisher->wait_for_catchup('shop_statuses');
 $in = "COMMIT;\n\\q\n";
 $writer->finish;
 like($wrong, qr/account.*frozen/i, 'a freeze that arrives stops a transaction that is open');
-is($subscriber->safe_psql('everything', q{SELECT count(*) FROM event WHERE author = 'ned'}), 0, 'whose rows are gone');
+is($subscriber->safe_psql('statuses', q{SELECT count(*) FROM event WHERE author = 'ned'}), 0, 'whose rows are gone');
 
 # A strike that waits to be counted does not arrive before it is, or the subscriber's own recorder would count it.
 sub uncounted_strike
@@ -237,21 +236,21 @@ sub uncounted_strike
 	my $holder = IPC::Run::start([ 'psql', '-XAtqd', $publisher->connstr('shop') ], '<', \$in, '>', \$said, IPC::Run::timeout(60));
 	$holder->pump until $said =~ /held/;
 	is(refusal($publisher, 'shop', "('$account', 'a zorblix')"), 'MD001', 'refused, and not counted yet');
-	$publisher->wait_for_catchup('shop_everything');
-	is(refusal($subscriber, 'everything', "('here$account', 'a zorblix')"), 'MD001', 'the recorder of the subscriber has something to do');
-	settle($subscriber, 'everything');
-	my $strikes = $subscriber->safe_psql('everything', "SELECT strikes FROM moderation.account WHERE account = '$account'");
+	$publisher->wait_for_catchup('shop_statuses');
+	is(refusal($subscriber, 'statuses', "('here$account', 'a zorblix')"), 'MD001', 'the recorder of the subscriber has something to do');
+	settle($subscriber, 'statuses');
+	my $strikes = $subscriber->safe_psql('statuses', "SELECT strikes FROM moderation.account WHERE account = '$account'");
 	$in = "COMMIT;\n\\q\n";
 	$holder->finish;
 	settle($publisher, 'shop');
 	return $strikes;
 }
 is(uncounted_strike('dan'), 1, 'a strike is not counted by the subscriber');
-$publisher->wait_for_catchup('shop_everything');
-is($subscriber->safe_psql('everything', q{SELECT strikes, (SELECT count(*) FROM moderation.violation WHERE account = 'dan') FROM moderation.account WHERE account = 'dan'}),
+$publisher->wait_for_catchup('shop_statuses');
+is($subscriber->safe_psql('statuses', q{SELECT strikes, (SELECT count(*) FROM moderation.violation WHERE account = 'dan') FROM moderation.account WHERE account = 'dan'}),
 	'2|2', 'and arrives, counted once');
 $publisher->safe_psql('shop', 'ALTER PUBLICATION statuses SET TABLE moderation.account, moderation.account_event, moderation.evidence, moderation.violation');
-$subscriber->safe_psql('everything', 'ALTER SUBSCRIPTION shop_everything REFRESH PUBLICATION');
+$subscriber->safe_psql('statuses', 'ALTER SUBSCRIPTION shop_statuses REFRESH PUBLICATION');
 is(uncounted_strike('dan'), 3, 'without the condition, it is');
 
 $subscriber->stop;
