@@ -245,6 +245,13 @@ extern bool mdr_leet_make(MdrViewMaker *maker);
 extern bool mdr_joined_make(MdrViewMaker *maker);
 extern bool mdr_squeezed_make(MdrViewMaker *maker);
 
+/*
+ * text_icu.c: called before ICU is, so that it has memory whatever happens; false when there is none left to promise.  And after
+ * it: whether memory did run out, so that what ICU made is to be thrown away.
+ */
+extern bool mdr_icu_ready(void);
+extern bool mdr_icu_starved(void);
+
 /* Test hook: leaves the vector instructions aside.  Used by unit tests and benchmarks only. */
 extern bool mdr_test_text_scalar;
 

@@ -8,7 +8,7 @@
  * dictionary by script.
  *
  * Locks: none; one thread.  Memory: the ICU iterator is kept until mdr_text_release().  Errors: when ICU fails, the
- * answer is that the words are whole: the match stands.
+ * or its memory runs out, the answer is that the words are whole: the match stands.
  */
 #include <unicode/ubrk.h>
 #include <unicode/utf16.h>
@@ -143,7 +143,7 @@ part(const MdrText *text, const char *from, const char *to, uint32_t first, uint
 		}
 		from += n;
 	}
-	if (!open_iterator())
+	if (!mdr_icu_ready() || !open_iterator())
 		return false;
 	ubrk_setText(words, units, length, &status);
 	if (U_FAILURE(status))
@@ -153,7 +153,10 @@ part(const MdrText *text, const char *from, const char *to, uint32_t first, uint
 		if (positions[at] >= first && positions[at] < last)
 			mdr_set_bit(text->words->edges, positions[at]);
 	}
-	return true;
+	if (!mdr_icu_starved())
+		return true;
+	mdr_text_release();
+	return false;
 }
 
 /*
