@@ -6,7 +6,7 @@
 
 # How a row travels, stage by stage; each has its folder in src/, and may include headers of stages to its left only.
 CORE   = base text policy match verdict
-SERVER = server store account recorder guard surface
+SERVER = server store ledger account recorder guard surface
 STAGES = $(CORE) $(SERVER)
 
 EXTENSION = moderation

@@ -5,14 +5,14 @@
 -- Functions that do not pin search_path: C, called once a row, and nothing in them depends on it.
 SELECT p.oid::regprocedure FROM pg_proc AS p
 	WHERE p.pronamespace = 'moderation'::regnamespace AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(p.proconfig, '{}'))
-	ORDER BY p.proname COLLATE "C";
+	ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C";
 -- Functions that PUBLIC may execute: the triggers, because CREATE TRIGGER asks for it, and the gate of row-security policies.
 SELECT p.oid::regprocedure FROM pg_proc AS p
 	WHERE p.pronamespace = 'moderation'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')
-	ORDER BY p.proname COLLATE "C";
+	ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C";
 -- Functions that run with the owner's rights.
 SELECT p.oid::regprocedure FROM pg_proc AS p
-	WHERE p.pronamespace = 'moderation'::regnamespace AND p.prosecdef ORDER BY p.proname COLLATE "C";
+	WHERE p.pronamespace = 'moderation'::regnamespace AND p.prosecdef ORDER BY p.proname COLLATE "C", p.oid::regprocedure::text COLLATE "C";
 -- Functions that claim to leak nothing: none.
 SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'moderation'::regnamespace AND p.proleakproof;
 

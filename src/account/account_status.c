@@ -2,7 +2,8 @@
  * account_status.c
  *		Reading and writing a row of moderation.account under its lock, and the moderators' functions on top of that.
  *
- * freeze, suspend, reinstate: account, reason -> a changed row and one account_event, in the caller's transaction.
+ * freeze, suspend, reinstate: account, reason -> a changed row and one account_event, noted in the ledger, in the caller's
+ * transaction.
  * They are C so that the event can name the role that called (inside a SECURITY DEFINER function that would be the
  * owner), and become the owner only for the statements on our own tables.
  *
@@ -21,11 +22,16 @@
 #include "utils/uuid.h"
 
 #include "account/account_row.h"
+#include "ledger/ledger.h"
 #include "server/server.h"
 
 PG_FUNCTION_INFO_V1(moderation_freeze_account);
 PG_FUNCTION_INFO_V1(moderation_suspend_account);
 PG_FUNCTION_INFO_V1(moderation_reinstate_account);
+
+#define LOG_VALUES \
+	" (account, occurred_at, from_state, to_state, until, reason, actor, login, automatic, category, violation_id)" \
+	" VALUES ($1, $2, $3::moderation.account_state, $4::moderation.account_state, $5, $6, $7, $8, $9, $10, $11)"
 
 /* Every look-up by account says COLLATE "C" and so goes through the index account_gate, as the gate does. */
 static MdrPlan lock_plan = {
@@ -45,8 +51,14 @@ static MdrPlan save_plan = {
 };
 static MdrPlan log_plan = {
 	.sql = "INSERT INTO moderation.account_event"
-	" (account, occurred_at, from_state, to_state, until, reason, actor, login, automatic, category, violation_id)"
-	" VALUES ($1, $2, $3::moderation.account_state, $4::moderation.account_state, $5, $6, $7, $8, $9, $10, $11)",
+	LOG_VALUES,
+	.nargs = 11,
+	.types = {TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID,
+	TEXTOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID}
+};
+static MdrPlan note_plan = {
+	.sql = "INSERT INTO moderation.account_event"
+	LOG_VALUES " RETURNING event_id, moderation.ledger_entry_sha256(account_event)",
 	.nargs = 11,
 	.types = {TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID,
 	TEXTOID, TEXTOID, BOOLOID, TEXTOID, UUIDOID}
@@ -156,6 +168,7 @@ mdr_account_log(const MdrAccountRow *row, const MdrAccountChange *change)
 {
 	Datum		values[11];
 	char		nulls[11] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	bool		null;
 
 	values[0] = CStringGetTextDatum(row->account);
 	values[1] = TimestampTzGetDatum(change->at);
@@ -169,7 +182,14 @@ mdr_account_log(const MdrAccountRow *row, const MdrAccountChange *change)
 	set_text(&values[9], &nulls[9], change->category);
 	nulls[10] = change->violation_id != NULL ? ' ' : 'n';
 	values[10] = PointerGetDatum(change->violation_id);
-	mdr_account_run(&log_plan, values, nulls);
+	if (!mdr_ledger_kept())
+	{
+		mdr_account_run(&log_plan, values, nulls);
+		return;
+	}
+	mdr_account_run(&note_plan, values, nulls);
+	mdr_ledger_note(MDR_LEDGER_ACCOUNT_EVENT, row->account, DatumGetUUIDP(row_value(1, &null)), row_value(2, &null));
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* A function of the moderators': who calls it, with what, as whom it runs. */

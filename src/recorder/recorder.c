@@ -263,6 +263,18 @@ mdr_record_clean(const char *account)
 	(void) mdr_shielded(send_clean, unconstify(char *, account));
 }
 
+void
+mdr_record_noted(void)
+{
+	MdrRing    *ring;
+
+	if (mdr_mode == MDR_MODE_RESTORE || RecoveryInProgress() || IsBinaryUpgrade)
+		return;
+	ring = mdr_ring(true);
+	if (ring != NULL)
+		mdr_ring_note(ring);
+}
+
 static void
 count_uncounted(MdrRecorderStatus *status)
 {

@@ -60,6 +60,12 @@ extern void mdr_record_stored(const MdrEvent *event);
 /* Sends "clean content stored by account" to the worker without waiting; called at pre-commit.  Never raises. */
 extern void mdr_record_clean(const char *account);
 
+/*
+ * Tells the worker that something was noted for the ledger; called after the commit that holds it.  Not in mode "restore": the
+ * rows of a dump's ledger are still to come, and nothing may be linked before them.  Never raises.
+ */
+extern void mdr_record_noted(void);
+
 /* How the recorder of this database fares; counters count since the server's shared memory was made. */
 typedef struct MdrRecorderStatus
 {

@@ -328,6 +328,33 @@ mdr_ring_fell_back(MdrRing *ring, bool timed_out, bool spooled)
 	wake(worker);
 }
 
+void
+mdr_ring_note(MdrRing *ring)
+{
+	int			worker = NOBODY;
+
+	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
+	ring->noted = true;
+	if (ring->state == MDR_WORKER_RUNNING)
+		worker = ring->worker_proc;
+	LWLockRelease(&ring->lock);
+	wake(worker);
+	if (worker == NOBODY)
+		mdr_ring_need(ring);
+}
+
+bool
+mdr_ring_fetch_noted(MdrRing *ring)
+{
+	bool		noted;
+
+	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
+	noted = ring->noted;
+	ring->noted = false;
+	LWLockRelease(&ring->lock);
+	return noted;
+}
+
 bool
 mdr_ring_fetch_spooled(MdrRing *ring)
 {
@@ -465,7 +492,7 @@ mdr_ring_leave(MdrRing *ring)
 	bool		empty;
 
 	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
-	empty = ring->head == ring->tail && !ring->spooled;
+	empty = ring->head == ring->tail && !ring->spooled && !ring->noted;
 	if (empty)
 	{
 		ring->state = MDR_WORKER_NONE;

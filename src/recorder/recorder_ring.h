@@ -67,6 +67,7 @@ typedef struct MdrRing
 	bool		stop;			/* the worker shall leave at the next empty moment */
 	bool		spooled;		/* something was appended to the spool */
 	bool		degraded;		/* a wait was in vain and nothing was acknowledged since */
+	bool		noted;			/* something was noted for the ledger */
 	int64		recorded;
 	int64		fallbacks;
 	int64		registration_failures;
@@ -124,6 +125,9 @@ extern void mdr_ring_withdraw(MdrRing *ring, uint64 ticket);
 /* Counts a refusal that fell back, after a wait in vain if timed_out; tells the worker, if one runs, to look at the spool. */
 extern void mdr_ring_fell_back(MdrRing *ring, bool timed_out, bool spooled);
 
+/* Says that something was noted for the ledger, and sees to it that there is a worker.  Never raises. */
+extern void mdr_ring_note(MdrRing *ring);
+
 /* Asks the worker to leave as soon as nothing is queued; false when none runs. */
 extern bool mdr_ring_stop(MdrRing *ring);
 
@@ -132,6 +136,7 @@ extern bool mdr_ring_claim(MdrRing *ring);
 extern int	mdr_ring_take(MdrRing *ring, MdrTaken *taken, char *space);
 extern void mdr_ring_acknowledge(MdrRing *ring, const MdrTaken *taken, int count, int64 recorded);
 extern bool mdr_ring_fetch_spooled(MdrRing *ring);	/* whether something was spooled since the last call */
+extern bool mdr_ring_fetch_noted(MdrRing *ring);	/* likewise for the ledger */
 extern bool mdr_ring_empty(MdrRing *ring);
 extern bool mdr_ring_stopping(MdrRing *ring);
 extern bool mdr_ring_leave(MdrRing *ring);	/* false when there is work */

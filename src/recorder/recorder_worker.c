@@ -1,13 +1,14 @@
 /*
  * recorder_worker.c
- *		The recorder's background worker: units from ring and spool into the tables, strikes onto the ladder.
+ *		The recorder's background worker: units from ring and spool into the tables, strikes onto the ladder, entries into the
+ *		ledger's chains.
  *
  * One for each database, started by the first need, gone when nothing was to do for moderation.recorder_idle.  In: units;
  * out: committed rows, then outcomes in the ring.  It acts as bootstrap superuser with settings of its own, so that
  * nothing a database or role is set to can change what it does, and holds no lock, snapshot or transaction between
  * batches.
  *
- * A batch is one transaction: violations, evidence, strikes.  When a strike fails (somebody holds the account's row), the
+ * A batch is one transaction: violations, evidence, strikes, and their places in the ledger.  When a strike fails (somebody holds the account's row), the
  * batch is done again without strikes, so that recording never waits for the ladder.  When a row fails for a reason that
  * passes, the batch is kept and tried again; when it fails for good, unit by unit, so that one bad unit spoils no other.
  *
@@ -32,6 +33,7 @@
 #include "utils/snapmgr.h"
 
 #include "account/account.h"
+#include "ledger/ledger.h"
 #include "recorder/recorder_compat.h"
 #include "recorder/recorder_ring.h"
 #include "recorder/recorder_settings.h"
@@ -48,6 +50,8 @@
 #define STRIKE_FAILED_MS 10000
 #define SPOOL_PATIENCE_MS 60000	/* so long the worker stays for a spool that it cannot drain */
 #define LOCK_TIMEOUT "100ms"
+#define LEDGER_BUSY_MS 200		/* somebody else is linking or has sealed in an open transaction */
+#define LEDGER_FAILED_MS 10000
 #define RETRY_LOCK_TIMEOUT "20ms"	/* for strikes that were too late already: somebody may wait for a record meanwhile */
 
 PGDLLEXPORT void mdr_recorder_main(Datum argument);
@@ -76,6 +80,8 @@ static MemoryContext spool_context;
 static TimestampTz strikes_due = 0; /* when to count what is uncounted; 0 = never */
 static bool strikes_left = false;	/* some were left uncounted, perhaps after the round under way began */
 static TimestampTz spool_due = 0;	/* when to look at the spool */
+static TimestampTz link_due = 0;	/* when to link what is noted */
+static TimestampTz seal_due = 0;	/* when to seal what is linked; 0 = nothing new, or not to */
 
 static void
 at_exit(int code, Datum unused)
@@ -216,8 +222,10 @@ attempt_all(MdrTaken *taken, int count, bool strikes, bool keep_content, MdrAtte
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
 		table = mdr_hold_extension() ? mdr_relation("violation") : InvalidOid;
+		mdr_ledger_begin();
 		for (int i = 0; i < count; i++)
 			write_taken(&taken[i], table, strikes, keep_content, attempt);
+		mdr_ledger_end();
 		SPI_finish();
 		PopActiveSnapshot();
 		attempt->phase = MDR_PHASE_COMMIT;
@@ -246,6 +254,20 @@ log_failure(const ErrorData *error, const char *what)
 	ereport(LOG_SERVER_ONLY,
 			(errcode(error->sqlerrcode),
 			 errmsg("moderation recorder: %s: %s", what, error->message)));
+}
+
+static TimestampTz
+in(long milliseconds)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+}
+
+/* Something new is in the chains. */
+static void
+want_seal(void)
+{
+	if (seal_due == 0 && mdr_seal_interval > 0)
+		seal_due = in(mdr_seal_interval * 1000L);
 }
 
 /* Notes that an attempt left strikes, or clean contents, for later. */
@@ -282,6 +304,7 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 	{
 		*recorded += attempt.recorded;
 		leave_strikes(&attempt);
+		want_seal();
 		return true;
 	}
 	/* Memory may be short because of one unit alone, which then must not keep the others. */
@@ -469,12 +492,6 @@ serve_spool(char *space)
 	return done;
 }
 
-static TimestampTz
-in(long milliseconds)
-{
-	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
-}
-
 static bool
 called_for(void)
 {
@@ -513,6 +530,35 @@ serve_strikes(void)
 	return false;
 }
 
+/* One step of linking or sealing, in a transaction of its own.  True: more is left that this worker should stay for. */
+static bool
+serve_ledger(MdrLedgerResult (*step) (void), TimestampTz *due)
+{
+	volatile MdrLedgerResult result = MDR_LEDGER_BUSY;
+	volatile bool failed = false;
+
+	MemoryContextSwitchTo(batch_context);
+	pgstat_report_activity(STATE_RUNNING, "continuing the ledger");
+	PG_TRY();
+	{
+		result = step();
+	}
+	PG_CATCH();
+	{
+		log_failure(mdr_recover(batch_context), "cannot continue the ledger");
+		failed = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(batch_context);
+	MemoryContextReset(batch_context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	if (result == MDR_LEDGER_DONE)
+		*due = 0;
+	else
+		*due = in(failed ? LEDGER_FAILED_MS : result == MDR_LEDGER_MORE ? 0 : LEDGER_BUSY_MS);
+	return !failed && result != MDR_LEDGER_DONE;
+}
+
 /* Milliseconds from now to the earliest of the times; 0 stands for none. */
 static long
 wait_for(TimestampTz idle_until)
@@ -523,6 +569,10 @@ wait_for(TimestampTz idle_until)
 		until = Min(until, strikes_due);
 	if (spool_due != 0)
 		until = Min(until, spool_due);
+	if (link_due != 0)
+		until = Min(until, link_due);
+	if (seal_due != 0)
+		until = Min(until, seal_due);
 	return Max(1, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until));
 }
 
@@ -540,10 +590,13 @@ serve(void)
 	TimestampTz idle_until;
 	TimestampTz spool_failed = 0;	/* since when the spool cannot be drained */
 	bool		stay = false;	/* for strikes */
+	bool		linking = false;	/* there are notes left that this worker should stay for */
+	bool		sealed = false; /* before leaving, or tried to */
 	bool		worked;
 
 	/* First what is waited for, then what a predecessor or a time without one has left. */
-	spool_due = strikes_due = GetCurrentTimestamp();
+	spool_due = strikes_due = link_due = GetCurrentTimestamp();
+	want_seal();
 	idle_until = in(mdr_recorder_idle);
 	for (;;)
 	{
@@ -561,8 +614,12 @@ serve(void)
 		if (mdr_ring_fetch_spooled(ring) && spool_due == 0)
 			spool_due = GetCurrentTimestamp();
 
+		if (mdr_ring_fetch_noted(ring) && link_due == 0)
+			link_due = GetCurrentTimestamp();
+
 		/* Those who wait come first, but a flow without end must not keep the rest from its turn. */
-		if (worked && !is_due(spool_due, OVERDUE_MS) && !is_due(strikes_due, OVERDUE_MS))
+		if (worked && !is_due(spool_due, OVERDUE_MS) && !is_due(strikes_due, OVERDUE_MS) && !is_due(link_due, OVERDUE_MS) &&
+			!is_due(seal_due, OVERDUE_MS))
 			continue;
 		if (is_due(spool_due, 0))
 		{
@@ -583,17 +640,39 @@ serve(void)
 			stay = serve_strikes();
 			continue;
 		}
-		if (worked)
-			continue;
-		if ((!stay && GetCurrentTimestamp() >= idle_until) || mdr_ring_stopping(ring))
+		if (is_due(link_due, 0))
 		{
+			linking = serve_ledger(mdr_ledger_link, &link_due);
+			sealed = false;
+			want_seal();
+			continue;
+		}
+		if (is_due(seal_due, 0))
+		{
+			(void) serve_ledger(mdr_ledger_seal, &seal_due);
+			continue;
+		}
+		if (worked)
+		{
+			sealed = false;
+			continue;
+		}
+		if ((!stay && !linking && GetCurrentTimestamp() >= idle_until) || mdr_ring_stopping(ring))
+		{
+			/* What nobody seals could be cut off unnoticed. */
+			if (seal_due != 0 && !sealed)
+			{
+				sealed = true;
+				(void) serve_ledger(mdr_ledger_seal, &seal_due);
+				continue;
+			}
 			if (mdr_ring_leave(ring))
 				break;
 			continue;
 		}
 		pgstat_report_stat(false);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 wait_for(stay ? in(STRIKE_RETRY_MS) : idle_until), PG_WAIT_EXTENSION);
+						 wait_for(stay || linking ? in(STRIKE_RETRY_MS) : idle_until), PG_WAIT_EXTENSION);
 	}
 }
 

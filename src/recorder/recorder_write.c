@@ -1,6 +1,6 @@
 /*
  * recorder_write.c
- *		A record becomes rows of moderation.violation and moderation.evidence.
+ *		A record becomes rows of moderation.violation and moderation.evidence, and is noted in the ledger.
  *
  * In: a record; out: rows, in the current transaction.  Through SPI with saved plans whose text names everything with its
  * schema; no user code is run but what the owner of our tables put on them.  Locks: what INSERT takes.  Memory: the
@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 
+#include "ledger/ledger.h"
 #include "recorder/recorder_write.h"
 
 #define VIOLATION \
@@ -24,6 +25,7 @@
 	"INSERT INTO moderation.evidence (violation_id, account, content, content_sha256, db_role, relation, column_name, " \
 	"occurred_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 #define ONCE " ON CONFLICT DO NOTHING"
+#define ENTRY " RETURNING moderation.ledger_entry_sha256(violation)"
 
 static Oid	violation_types[] = {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, FLOAT4OID, TEXTOID, INT4OID, TEXTARRAYOID, TEXTOID,
 	TEXTOID, BYTEAOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, BOOLOID, BOOLOID};
@@ -75,7 +77,7 @@ insert(SPIPlanPtr plan, Datum *values, const char *nulls)
 {
 	int			result = SPI_execute_plan(plan, values, nulls, false, 0);
 
-	if (result != SPI_OK_INSERT)
+	if (result != SPI_OK_INSERT && result != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 	return SPI_processed;
 }
@@ -105,12 +107,13 @@ write_evidence(const MdrRecord *record, bool once)
 bool
 mdr_write_record(const MdrRecord *record, bool counted, bool keep_content, bool once)
 {
-	static SPIPlanPtr plain = NULL;
-	static SPIPlanPtr conditional = NULL;
+	static const char *const commands[2][2] = {{VIOLATION, VIOLATION ONCE}, {VIOLATION ENTRY, VIOLATION ONCE ENTRY}};
+	static SPIPlanPtr plans[2][2];
 	Datum		values[lengthof(violation_types)];
 	char		nulls[lengthof(violation_types)];
-	SPIPlanPtr	plan = once ? prepare(&conditional, VIOLATION ONCE, lengthof(violation_types), violation_types)
-		: prepare(&plain, VIOLATION, lengthof(violation_types), violation_types);
+	bool		kept = mdr_ledger_kept();
+	SPIPlanPtr	plan = prepare(&plans[kept][once], commands[kept][once], lengthof(violation_types), violation_types);
+	bool		null;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = UUIDPGetDatum((pg_uuid_t *) record->violation_id);
@@ -132,6 +135,12 @@ mdr_write_record(const MdrRecord *record, bool counted, bool keep_content, bool 
 	values[16] = BoolGetDatum(counted);
 	if (insert(plan, values, nulls) == 0)
 		return false;
+	if (kept)
+	{
+		mdr_ledger_note(MDR_LEDGER_VIOLATION, record->account, (const pg_uuid_t *) record->violation_id,
+						SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+		SPI_freetuptable(SPI_tuptable);
+	}
 	if (record->content != NULL && keep_content)
 		write_evidence(record, once);
 	return true;

@@ -14,6 +14,7 @@
 #include "utils/uuid.h"
 
 #include "account/account.h"
+#include "ledger/ledger.h"
 #include "recorder/recorder.h"
 #include "server/server.h"
 #include "server/server_inject.h"
@@ -57,6 +58,7 @@ _PG_init(void)
 	mdr_inject_init();
 #endif
 	mdr_store_init();
+	mdr_ledger_init(mdr_record_noted);
 	mdr_account_init(mdr_record_clean);
 	mdr_recorder_init();
 
