@@ -162,7 +162,7 @@ mdr_ledger_end(void)
 	collected = NIL;
 	if (entries == NIL)
 		return;
-	if (mdr_ledger_lock(false))
+	if (mdr_ledger_place_known() && mdr_ledger_lock(false))
 		mdr_ledger_append(entries);
 	else
 		foreach(cell, entries)

@@ -54,7 +54,12 @@ extern int	mdr_ledger_link_notes(int limit);
 /* Inserts a row into moderation.ledger_note, to be linked later. */
 extern void mdr_ledger_put_note(const MdrLedgerEntry *entry);
 
-/* An abort: what was found out in this transaction is to be found out again. */
+/*
+ * Under the lock: looks, once in each process, whether the ledger was last continued here, and links an epoch if not.  An abort
+ * has it look again.
+ */
+extern void mdr_ledger_check_place(void);
+extern bool mdr_ledger_place_known(void);
 extern void mdr_ledger_forget_place(void);
 
 /* A statement of this stage, prepared once in each process and kept. */

@@ -7,7 +7,8 @@
  * the clock is set back.
  *
  * The first time in a process it looks whether this is still the place (system identifier, timeline, database) where the ledger
- * was last continued; if not, it links an epoch into the database's own chain first.
+ * was last continued; if not, it links an epoch into the database's own chain first.  Where nothing was ever linked, it also notes
+ * all that was recorded before.  Both may take their time, so the worker does it between batches: until then it only notes.
  *
  * Locks: ShareUpdateExclusiveLock on moderation.ledger_seal until commit, so that the next linker sees all that this one linked.
  * Not on moderation.ledger itself, where VACUUM takes the same lock for as long as it works.  Memory: the caller's context.
@@ -76,6 +77,17 @@ static MdrLedgerPlan epoch_plan = {
 	" LEFT JOIN (SELECT t.seal, t.digest FROM moderation.ledger_seal AS t ORDER BY t.seal DESC LIMIT 1) AS s ON true"
 	" RETURNING epoch_id, moderation.ledger_entry_sha256(ledger_epoch)",
 	.nargs = 4, .types = {INT8OID, INT4OID, OIDOID, LSNOID}
+};
+
+/* What was recorded before there was a ledger, or in a dump from then. */
+static MdrLedgerPlan adopt_plan = {
+	.sql = "INSERT INTO moderation.ledger_note (account, kind, subject, entry_sha256)"
+	" SELECT r.account, r.kind, r.subject, r.entry FROM ("
+	"SELECT v.account, 'violation' AS kind, v.violation_id AS subject, moderation.ledger_entry_sha256(v) AS entry, v.recorded_at AS at"
+	" FROM moderation.violation AS v UNION ALL"
+	" SELECT e.account, 'account_event', e.event_id, moderation.ledger_entry_sha256(e), e.occurred_at FROM moderation.account_event AS e"
+	") AS r WHERE NOT EXISTS (SELECT FROM moderation.ledger_note AS n WHERE n.subject = r.subject)"
+	" AND NOT EXISTS (SELECT FROM moderation.ledger) ORDER BY r.at"
 };
 
 static bool place_known = false;
@@ -263,6 +275,8 @@ new_epoch(void)
 		same = column(0, 1, &null) == values[0] && column(0, 2, &null) == values[1] && column(0, 3, &null) == values[2];
 	if (same)
 		return NULL;
+	if (SPI_processed == 0)
+		mdr_ledger_run(&adopt_plan, NULL, NULL);
 
 	mdr_ledger_run(&epoch_plan, values, NULL);
 	entry = palloc0(sizeof(MdrLedgerEntry));
@@ -274,6 +288,25 @@ new_epoch(void)
 	return entry;
 }
 
+bool
+mdr_ledger_place_known(void)
+{
+	return place_known;
+}
+
+void
+mdr_ledger_check_place(void)
+{
+	MdrLedgerEntry *epoch;
+
+	if (place_known)
+		return;
+	epoch = new_epoch();
+	if (epoch != NULL)
+		mdr_ledger_append(list_make1(epoch));
+	place_known = true;
+}
+
 void
 mdr_ledger_append(List *entries)
 {
@@ -283,14 +316,6 @@ mdr_ledger_append(List *entries)
 	int64		order = 0;
 	ListCell   *cell;
 
-	if (!place_known)
-	{
-		MdrLedgerEntry *epoch = new_epoch();
-
-		if (epoch != NULL)
-			entries = lcons(epoch, list_copy(entries));
-		place_known = true;
-	}
 	if (entries == NIL)
 		return;
 
@@ -321,6 +346,7 @@ mdr_ledger_link_notes(int limit)
 	Datum		values[2];
 	List	   *entries = NIL;
 
+	mdr_ledger_check_place();
 	values[0] = Int64GetDatum(limit);
 	values[1] = Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId()));
 	mdr_ledger_run(&take_plan, values, NULL);

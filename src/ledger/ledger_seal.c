@@ -140,7 +140,7 @@ mdr_ledger_seal(void)
 			result = MDR_LEDGER_BUSY;
 		else
 		{
-			mdr_ledger_append(NIL);
+			mdr_ledger_check_place();
 			(void) make_seal();
 			MDR_INJECT("ledger_sealed");
 		}

@@ -4,7 +4,7 @@
 CREATE OR REPLACE VIEW moderation.ledger_digest AS
 	SELECT s.seal, sha256(convert_to(concat_ws(E'\n',
 			coalesce((SELECT encode(p.digest, 'hex') FROM moderation.ledger_seal AS p WHERE p.seal = s.seal - 1), repeat('0', 64)),
-			s.seal, (extract(epoch FROM s.sealed_at) * 1000000)::bigint, s.entries, s.accounts, s.system_identifier, s.timeline,
+			s.seal, (extract(epoch FROM s.sealed_at) * 1000 * 1000)::bigint, s.entries, s.accounts, s.system_identifier, s.timeline,
 			s.database, s.lsn - '0/0'::pg_lsn, s.next_xid,
 			(SELECT string_agg(h.line, E'\n' ORDER BY h.line COLLATE "C") FROM (
 				SELECT encode(sha256(convert_to(concat_ws(E'\n',

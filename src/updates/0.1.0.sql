@@ -10,13 +10,5 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- src/guard
 ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
 
--- The ledger.  What was recorded before it had none waits to be linked; the functions are replaced by the same ones further below.
+-- src/ledger.  Its first entry is linked by the worker, or by moderation.seal(), and all that was recorded before it.
 \i src/ledger/tables.sql
-CREATE FUNCTION moderation.ledger_entry_sha256(subject moderation.violation) RETURNS bytea
-	LANGUAGE c STABLE PARALLEL SAFE STRICT AS 'MODULE_PATHNAME', 'moderation_hash_entry';
-CREATE FUNCTION moderation.ledger_entry_sha256(subject moderation.account_event) RETURNS bytea
-	LANGUAGE c STABLE PARALLEL SAFE STRICT AS 'MODULE_PATHNAME', 'moderation_hash_entry';
-INSERT INTO moderation.ledger_note (account, kind, subject, entry_sha256)
-	SELECT v.account, 'violation', v.violation_id, moderation.ledger_entry_sha256(v) FROM moderation.violation AS v ORDER BY v.recorded_at;
-INSERT INTO moderation.ledger_note (account, kind, subject, entry_sha256)
-	SELECT e.account, 'account_event', e.event_id, moderation.ledger_entry_sha256(e) FROM moderation.account_event AS e ORDER BY e.occurred_at;
