@@ -11,6 +11,7 @@
 #ifdef MDR_TEST
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include "miscadmin.h"
 #include "storage/pmsignal.h"
 #include "utils/guc.h"
+
+#include "base/base.h"
 
 #define MAX_COUNTED 32
 
@@ -106,9 +109,19 @@ mdr_inject(const char *point)
 	return false;
 }
 
+static void
+assign_fail_alloc(int value, void *extra)
+{
+	mdr_test_fail_alloc(value);
+}
+
 void
 mdr_inject_init(void)
 {
+	static int	fail_alloc = 0;
+
+	DefineCustomIntVariable("moderation.test_fail_alloc", "Which of the core's allocations from now on fails.", NULL,
+							&fail_alloc, 0, 0, INT_MAX, PGC_SUSET, 0, NULL, assign_fail_alloc, NULL);
 	DefineCustomStringVariable("moderation.test_points", "What is to happen at which point of the code.", NULL,
 							   &test_points, "", PGC_SUSET, 0, NULL, NULL, NULL);
 }

@@ -16,6 +16,8 @@
  *
  * "point=action/N" acts the Nth time that this process comes by, and only then.
  *
+ * moderation.test_fail_alloc = N has the Nth allocation fail that the core makes from an arena from now on.
+ *
  * Include after postgres.h.
  */
 #ifndef MDR_SERVER_INJECT_H
