@@ -83,14 +83,19 @@ build/test/moderation_test.so: $(TEST_OBJS)
 	$(CC) $(CFLAGS) $(TEST_OBJS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $(SHLIB_LINK)
 -include $(TEST_OBJS:.o=.d)
 test-library: build/test/moderation_test.so
-# Beside it: the installation scripts of earlier releases, and updates from the first one that each lack a line, for t/053_update.pl.
+# Beside it: the installation scripts of earlier releases; and for t/053_update.pl, updates from the first one that each lack a line.
 RELEASED = $(wildcard t/released/*.sql)
 FIRST    = moderation--$(word 1,$(sort $(basename $(notdir $(RELEASED)))))
+lacking  = sed -e '/^-- The built-in policy/,$$d' -e "$(2)" $(FIRST)--$(EXTVERSION).sql > '$(DESTDIR)$(datadir)/extension/$(FIRST)--lacking_$(1).sql'
 install-test-library: build/test/moderation_test.so $(UPDATES)
 	$(INSTALL_SHLIB) $< '$(DESTDIR)$(pkglibdir)/moderation_test.so'
 	$(foreach f,$(RELEASED),$(INSTALL_DATA) $(f) '$(DESTDIR)$(datadir)/extension/moderation--$(notdir $(f))' &&) true
-	sed '/^COMMENT ON EVENT TRIGGER moderation_keep_guards /d' $(FIRST)--$(EXTVERSION).sql > '$(DESTDIR)$(datadir)/extension/$(FIRST)--lacking_comment.sql'
-	sed '/^ALTER EVENT TRIGGER moderation_keep_guards /d' $(FIRST)--$(EXTVERSION).sql > '$(DESTDIR)$(datadir)/extension/$(FIRST)--lacking_state.sql'
+	$(call lacking,comment,/^COMMENT ON EVENT TRIGGER moderation_keep_guards /d)
+	$(call lacking,state,/^ALTER EVENT TRIGGER moderation_keep_guards /d)
+	$(call lacking,identity,/^ALTER TABLE moderation.quarantine REPLICA IDENTITY /d)
+	$(call lacking,index,/^CREATE INDEX ledger_linked /d)
+	$(call lacking,dump,/config_dump.*moderation.ledger_head/d)
+	$(call lacking,revoke,/^		'moderation.seal()'/d)
 
 lint: build/lint
 	build/lint $(POLICY)

@@ -68,7 +68,8 @@ sub refusal
 
 # The version of a policy that comes with the extension is made anew by CREATE EXTENSION, so of that only what it says counts.
 my %rows = map { $_ => $_ } qw(moderation.violation moderation.account moderation.account_event moderation.evidence
-	moderation.quarantine moderation.guarded moderation.duty moderation.account_status post remark event);
+	moderation.quarantine moderation.guarded moderation.duty moderation.account_status moderation.ledger moderation.ledger_note moderation.ledger_head
+	moderation.ledger_seal moderation.ledger_epoch moderation.guard_event post remark event);
 $rows{'moderation.policy'} = '(SELECT * FROM moderation.policy WHERE NOT builtin)';
 $rows{'built-in policies'} = '(SELECT policy, policy_version, state, document_sha256, md5(document) FROM moderation.policy WHERE builtin)';
 $rows{'triggers'} = q{(SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal)};
