@@ -56,6 +56,7 @@ CREATE TABLE moderation.ledger_seal (
 	lsn pg_lsn NOT NULL,
 	next_xid bigint NOT NULL
 );
+CREATE INDEX ledger_seal_time ON moderation.ledger_seal (sealed_at);
 COMMENT ON TABLE moderation.ledger_seal IS 'seals: each is one digest of the whole ledger as it stood';
 COMMENT ON COLUMN moderation.ledger_seal.seal IS 'counts from 1';
 COMMENT ON COLUMN moderation.ledger_seal.sealed_at IS 'no earlier than any entry that it has, earlier than any that it has not';

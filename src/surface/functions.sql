@@ -172,6 +172,11 @@ UNION ALL
 SELECT 'violation ' || v.violation_id, 'its hash is not a SHA-256', 'compare moderation.violation with a backup'
 FROM moderation.violation AS v WHERE octet_length(v.content_sha256) <> 32
 UNION ALL
+-- The ledger: whether what it keeps is what was recorded.
+SELECT CASE WHEN l.chain IS NULL THEN 'ledger' ELSE 'ledger of account ' || l.chain END
+	|| CASE WHEN l.position IS NULL THEN '' ELSE ' at position ' || l.position END, l.problem, l.hint
+FROM moderation.verify_ledger() AS l
+UNION ALL
 -- Rights.
 SELECT 'schema moderation', format('role %s may create objects in it', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END),
 	format('REVOKE CREATE ON SCHEMA moderation FROM %s;', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
@@ -187,7 +192,7 @@ SELECT format('duty %s of role %s', d.duty, d.role::oid), 'the role is gone', fo
 FROM moderation.duty AS d WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = d.role)
 $$;
 REVOKE ALL ON FUNCTION moderation.verify() FROM PUBLIC;
-COMMENT ON FUNCTION moderation.verify() IS 'a row for every problem in guards, policies, statuses, evidence and rights; none when all is well';
+COMMENT ON FUNCTION moderation.verify() IS 'a row for every problem in guards, policies, statuses, evidence, ledger and rights; none when all is well';
 
 -- Duties: what a role must be able to do, as GRANTs.
 CREATE OR REPLACE FUNCTION moderation.duty_privileges(duty text) RETURNS SETOF text
@@ -215,6 +220,26 @@ SELECT p.privilege FROM (VALUES
 	('administrator auditor', 'SELECT ON moderation.duty'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.status()'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.verify()'),
+	('administrator auditor', 'SELECT ON moderation.ledger'),
+	('administrator auditor', 'SELECT ON moderation.ledger_note'),
+	('administrator auditor', 'SELECT ON moderation.ledger_seal'),
+	('administrator auditor', 'SELECT ON moderation.ledger_head'),
+	('administrator auditor', 'SELECT ON moderation.ledger_epoch'),
+	('administrator auditor', 'SELECT ON moderation.ledger_digest'),
+	('administrator auditor', 'SELECT ON moderation.guard_event'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_status()'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry(moderation.violation)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry(moderation.account_event)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry(moderation.guard_event)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry(moderation.ledger_epoch)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.violation)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.account_event)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.guard_event)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.ledger_epoch)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_chain_sha256(bytea, text, bigint, text, uuid, bytea, timestamptz, timestamptz, bigint)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.seal()'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.check_seal(bigint, bytea)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.verify_ledger(text)'),
 	('auditor', 'SELECT ON moderation.evidence'),
 	('administrator reviewer', 'EXECUTE ON FUNCTION moderation.freeze(text, text, timestamptz)'),
 	('administrator reviewer', 'EXECUTE ON FUNCTION moderation.reinstate(text, text)'),
