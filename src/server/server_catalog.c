@@ -203,6 +203,9 @@ mdr_become_owner(MdrUser *saved)
 	GetUserIdAndSecContext(&saved->user, &saved->context);
 	saved->guc_nest_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	/* debug_print_plan, which anyone may set, shows what runs, with its constants, to whoever wants messages of that kind. */
+	if (client_min_messages < NOTICE)
+		(void) set_config_option("client_min_messages", "notice", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SetUserIdAndSecContext(owner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
