@@ -210,7 +210,7 @@ BEGIN
 			LEFT JOIN moderation.ledger_seal AS a ON a.sealed_at >= c.linked_at
 				AND a.seal = coalesce(c.covering, (SELECT max(s.seal) + 1 FROM moderation.ledger_seal AS s)) - 1
 			LEFT JOIN moderation.ledger_seal AS z ON z.seal = c.covering AND z.sealed_at < c.linked_at
-		WHERE c.seal IS NULL AND (a.seal IS NOT NULL OR z.seal IS NOT NULL);
+		WHERE c.seal IS NULL AND (a.seal IS NOT NULL OR z.seal IS NOT NULL) AND NOT 'ledger_head' = ANY (emptied);
 
 	-- What was sealed is there, with the same hash.
 	IF NOT 'ledger' = ANY (emptied) THEN
