@@ -66,16 +66,23 @@ REVOKE ALL ON FUNCTION moderation.keep_guards() FROM PUBLIC;
 COMMENT ON FUNCTION moderation.keep_guards() IS 'event trigger: refuses a command that weakened a guard, and looks after new partitions';
 
 CREATE EVENT TRIGGER moderation_note_guards ON ddl_command_start
-	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY')
+	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE', 'CREATE TRIGGER', 'ALTER TRIGGER',
+		'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY', 'CREATE RULE')
 	EXECUTE FUNCTION moderation.note_guards();
 COMMENT ON EVENT TRIGGER moderation_note_guards IS 'looks at the guards before a command may weaken one';
 ALTER EVENT TRIGGER moderation_note_guards ENABLE ALWAYS;
 CREATE EVENT TRIGGER moderation_keep_guards ON ddl_command_end
-	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY',
-		'CREATE TABLE', 'CREATE FOREIGN TABLE')
+	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE', 'CREATE TRIGGER', 'ALTER TRIGGER',
+		'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY', 'CREATE RULE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
 	EXECUTE FUNCTION moderation.keep_guards();
 COMMENT ON EVENT TRIGGER moderation_keep_guards IS 'refuses a command that weakened a guard, and looks after new partitions';
 ALTER EVENT TRIGGER moderation_keep_guards ENABLE ALWAYS;
+
+CREATE OR REPLACE FUNCTION moderation.reads_content(type oid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'moderation_reads_content' LANGUAGE C STABLE STRICT
+	SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION moderation.reads_content(oid) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.reads_content(oid) IS 'whether values of a type can be read as content';
 
 -- A row for everything that is wrong with a guard, by the relation that it concerns (0: none).
 -- jit is off: compiling the query takes a hundred times as long as running it.
@@ -130,6 +137,31 @@ FROM moderation.guarded AS g CROSS JOIN LATERAL unnest(g.content_columns || g.ac
 WHERE EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.relation)
 	AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attname = n.name AND NOT a.attisdropped)
 UNION ALL
+SELECT g.part, 'guard on ' || g.part::text, format('column %I is not of a kind that can be read as content', a.attname),
+	'SELECT moderation.guard(...), naming the columns that the table has now'
+FROM guarded AS g JOIN pg_attribute AS a ON a.attrelid = g.part AND a.attname = ANY (g.content_columns) AND NOT a.attisdropped
+WHERE a.attgenerated <> '' OR NOT moderation.reads_content(a.atttypid)
+UNION ALL
+SELECT g.part, 'guard on ' || g.part::text, format('column %I is generated, and names the account', a.attname),
+	'SELECT moderation.guard(...), naming another column'
+FROM guarded AS g JOIN pg_attribute AS a ON a.attrelid = g.part AND a.attname = g.account_column AND a.attgenerated <> '' AND NOT a.attisdropped
+UNION ALL
+SELECT g.relation, 'guard on ' || g.relation::text, format('column %I is named as one that was guarded, and is not guarded', a.attname),
+	'SELECT moderation.guard(...), with that column or, on purpose, without it'
+FROM moderation.guarded AS g
+JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attname = ANY (g.former_content) AND NOT a.attisdropped
+WHERE a.attname <> ALL (g.content_columns) AND a.attname <> g.account_column
+UNION ALL
+SELECT g.relation, 'guard on ' || g.relation::text, format('column %I is named as one that named the account, and does not', a.attname),
+	'SELECT moderation.guard(...), naming the column that names the account'
+FROM moderation.guarded AS g
+JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attname = ANY (g.former_account) AND NOT a.attisdropped
+WHERE a.attname <> g.account_column
+UNION ALL
+SELECT g.part, 'guard on ' || g.part::text, format('rule %I is carried out instead of what the guard would judge', r.rulename),
+	format('DROP RULE %I ON %s;', r.rulename, g.part)
+FROM guarded AS g JOIN pg_rewrite AS r ON r.ev_class = g.part AND r.is_instead AND r.ev_type IN ('2', '3') AND r.ev_enabled <> 'D'
+UNION ALL
 SELECT g.relation, 'guard on ' || g.relation::text, 'no column is content', 'SELECT moderation.guard(...), naming the columns that the table has now'
 FROM moderation.guarded AS g WHERE g.content_columns = '{}'
 UNION ALL
@@ -180,6 +212,12 @@ WHERE t.tgfoid IN ('moderation.scan_row()'::regprocedure, 'moderation.verify_row
 	AND NOT EXISTS (SELECT FROM moderation.guarded AS g
 		WHERE g.relation = t.tgrelid OR g.relation IN (SELECT a.relid FROM pg_partition_ancestors(t.tgrelid) AS a))
 GROUP BY t.tgrelid
+UNION ALL
+SELECT 'event trigger ' || w.name, 'it is missing', 'DROP EXTENSION moderation, and restore it from a dump'
+FROM (VALUES ('moderation_follow_drop', 'follow_drop'), ('moderation_follow_rename', 'follow_rename'),
+	('moderation_note_guards', 'note_guards'), ('moderation_keep_guards', 'keep_guards')) AS w (name, function)
+WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e JOIN pg_proc AS f ON f.oid = e.evtfoid
+	WHERE e.evtname = w.name AND f.proname = w.function AND f.pronamespace = 'moderation'::regnamespace)
 $$;
 REVOKE ALL ON FUNCTION moderation.verify_guards() FROM PUBLIC;
 COMMENT ON FUNCTION moderation.verify_guards() IS 'a row for everything that is wrong with a guard; none when all is well';

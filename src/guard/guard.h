@@ -151,10 +151,13 @@ extern bool mdr_memo_dropped(void);
 /* Takes one entry out.  *event (for MDR_MEMO_PENDING) is palloc'd in the current memory context. */
 extern MdrMemo mdr_memo_take(const MdrDigest *digest, MdrEvent *event);
 
-/* Digests of what an UPDATE leaves unchanged while it may move the row to another partition; the next call replaces them. */
-extern void mdr_memo_move(const MdrDigest *digests, int ndigests);
-/* Whether there are any. */
-extern bool mdr_memo_moving(void);
+/*
+ * Digests of what an UPDATE leaves unchanged while it may move the row from its partition to another; the next call replaces
+ * them.
+ */
+extern void mdr_memo_move(Oid partition, const MdrDigest *digests, int ndigests);
+/* Whether there are any for an INSERT into this partition: of the same statement, from another partition. */
+extern bool mdr_memo_moving(Oid partition);
 /* Whether the digest is among them; takes it out. */
 extern bool mdr_memo_moved(const MdrDigest *digest);
 
@@ -177,6 +180,7 @@ typedef struct MdrRow
 	TupleDesc	descriptor;
 	const char *operation;		/* INSERT or UPDATE */
 	const char *account;		/* NULL for NULL */
+	bool		stored;			/* it came by a command of the table's owner: no strike */
 	MdrAction	cap;
 	const MdrLive *live;
 	MdrArena   *arena;
@@ -192,6 +196,9 @@ extern void mdr_guard_event(const MdrRow *row, const MdrScanned *scanned, MdrAct
 /* A new violation_id and the present time: for an event that is recorded only now. */
 extern void mdr_guard_stamp(MdrEvent *event);
 
+/* Whether the same content of the same account was recorded already, for the same column of the same table. */
+extern bool mdr_guard_recorded(const MdrEvent *event);
+
 /* Records every violating content of the row, then raises MD001, or MD004 when it could not be scanned. */
 extern void mdr_guard_refuse(MdrRow *row) __attribute__((noreturn));
 
@@ -200,5 +207,13 @@ extern bool mdr_guard_quarantine(MdrRow *row, HeapTuple tuple);
 
 /* The tuple with redacted content masked, in the current memory context; the values are put into the contents, too. */
 extern HeapTuple mdr_guard_mask(MdrRow *row, HeapTuple tuple);
+
+/* ---- guard_trigger.c, for guard_rows.c ---- */
+
+/*
+ * Scans a row that is stored and that no trigger saw: one column of the guard, or (NULL) all of them.  Refuses it like the AFTER
+ * trigger, records what is flagged and was not recorded before.  Does not ask whether its account may write.
+ */
+extern void mdr_guard_judge(Relation relation, const MdrGuard *guard, HeapTuple tuple, const char *column);
 
 #endif							/* MDR_GUARD_H */

@@ -140,7 +140,7 @@ mdr_guard_event(const MdrRow *row, const MdrScanned *scanned, MdrAction taken, M
 	if (deciding >= 0)
 	{
 		const MdrCategoryVerdict *verdict = &scanned->verdict.categories[deciding];
-		bool		refused = taken == MDR_REJECT && scanned->action == MDR_REJECT;
+		bool		refused = taken == MDR_REJECT && scanned->action == MDR_REJECT && !row->stored;
 		MdrEngineCategory category;
 
 		mdr_engine_category(row->live->engine, deciding, &category);
@@ -153,6 +153,38 @@ mdr_guard_event(const MdrRow *row, const MdrScanned *scanned, MdrAction taken, M
 		if (taken >= MDR_QUARANTINE && category.evidence == MDR_EVIDENCE_CONTENT)
 			event->content = mdr_content_text(&scanned->content, &event->content_length);
 	}
+}
+
+bool
+mdr_guard_recorded(const MdrEvent *event)
+{
+	static const char *const of_account =
+		"SELECT FROM moderation.violation AS v WHERE v.account = $1 AND v.relation = $2 AND v.column_name = $3 AND v.content_sha256 = $4 LIMIT 1";
+	static const char *const of_nobody =
+		"SELECT FROM moderation.violation AS v WHERE v.account IS NULL AND $1 IS NULL AND v.relation = $2 AND v.column_name = $3"
+		" AND v.content_sha256 = $4 LIMIT 1";
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, BYTEAOID};
+	char		nulls[4] = {event->account == NULL ? 'n' : ' ', ' ', ' ', ' '};
+	Datum		values[4] = {0};
+	bytea	   *hash = palloc(VARHDRSZ + sizeof(event->content_sha256));
+	bool		recorded;
+	MdrUser		saved;
+
+	SET_VARSIZE(hash, VARHDRSZ + sizeof(event->content_sha256));
+	memcpy(VARDATA(hash), event->content_sha256, sizeof(event->content_sha256));
+	if (event->account != NULL)
+		values[0] = CStringGetTextDatum(event->account);
+	values[1] = CStringGetTextDatum(event->relation);
+	values[2] = CStringGetTextDatum(event->column);
+	values[3] = PointerGetDatum(hash);
+	mdr_become_owner(&saved);
+	if (SPI_connect() != SPI_OK_CONNECT ||
+		SPI_execute_with_args(event->account == NULL ? of_nobody : of_account, 4, types, values, nulls, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read moderation.violation");
+	recorded = SPI_processed > 0;
+	SPI_finish();
+	mdr_restore_user(&saved);
+	return recorded;
 }
 
 /* Events for all contents at or above flag; returns their number, and which of them is the gravest content's. */

@@ -364,6 +364,13 @@ build(Relation relation)
 					 errhint("Guard the table anew with moderation.guard(), without that column.")));
 	}
 	guard->account = column_number(relation, NameStr(registration.account));
+	/* Made after our BEFORE trigger: it would see nobody's account. */
+	if (TupleDescAttr(RelationGetDescr(relation), guard->account - 1)->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_MDR_BAD_GUARD),
+				 errmsg("column \"%s\" of relation \"%s\" names the account, and is generated", NameStr(registration.account),
+						RelationGetRelationName(relation)),
+				 errhint("Make it an ordinary column there.")));
 	guard->cast = account_cast(TupleDescAttr(RelationGetDescr(relation), guard->account - 1)->atttypid, context);
 	if (relation->rd_rel->relispartition)
 		pull_varattnos((Node *) RelationGetPartitionQual(relation), 1, &guard->moving);

@@ -2,8 +2,9 @@
  * guard_follow.c
  *		Triggers that keep moderation.guarded in step with the tables it names, and every backend with moderation.guarded.
  *
- * A dropped table is forgotten.  A dropped content column is taken out of its guard; the column that names the account
- * cannot be dropped while its table is guarded.  A renamed column is followed.  Where an event trigger does not run
+ * A dropped table is forgotten, and the ledger says so.  A dropped content column is taken out of its guard; the column that
+ * names the account cannot be dropped while its table is guarded.  A renamed column is followed.  The names that such columns had
+ * are kept: guard_columns.c says why.  Where an event trigger does not run
  * (single-user mode, event_triggers = off), the triggers on the table refuse every row until guard() is called anew,
  * and moderation.verify() says so.  Whatever changes moderation.guarded, moderation.guard() or a dump being loaded, has
  * every backend read it anew.
@@ -13,9 +14,12 @@
 #include "postgres.h"
 
 #include "commands/event_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "tcop/cmdtag.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 
@@ -39,6 +43,12 @@ moderation_announce_guards(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+bool
+mdr_guard_updating(void)
+{
+	return creating_extension && CurrentExtensionObject == get_extension_oid("moderation", true);
+}
+
 /* Begins work as the owner; false when there is nothing to keep in step. */
 static bool
 begin(FunctionCallInfo fcinfo, MdrUser *saved)
@@ -47,7 +57,7 @@ begin(FunctionCallInfo fcinfo, MdrUser *saved)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function works as an event trigger only")));
-	if (!mdr_guard_any())
+	if (mdr_guard_updating() || !mdr_guard_any())
 		return false;
 	mdr_become_owner(saved);
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -72,15 +82,28 @@ end(const MdrUser *saved)
 	mdr_restore_user(saved);
 }
 
+/* Takes dropped tables out of moderation.guarded. */
+static void
+forget_dropped(void)
+{
+	SPITupleTable *dropped;
+	uint64		ndropped = run("DELETE FROM moderation.guarded AS g USING pg_event_trigger_dropped_objects() AS d"
+							   " WHERE d.classid = 'pg_class'::regclass AND d.objid = g.relation AND d.objsubid = 0 RETURNING d.object_identity");
+
+	dropped = SPI_tuptable;
+	for (uint64 i = 0; i < ndropped; i++)
+		mdr_ledger_guard_event(SPI_getvalue(dropped->vals[i], dropped->tupdesc, 1), "dropped", "the table was dropped");
+}
+
 Datum
 moderation_follow_drop(PG_FUNCTION_ARGS)
 {
+	const EventTriggerData *event = (EventTriggerData *) fcinfo->context;
 	MdrUser		saved;
 
 	if (!begin(fcinfo, &saved))
 		PG_RETURN_NULL();
-	run("DELETE FROM moderation.guarded AS g USING pg_event_trigger_dropped_objects() AS d"
-		" WHERE d.classid = 'pg_class'::regclass AND d.objid = g.relation AND d.objsubid = 0");
+	forget_dropped();
 	if (run("SELECT g.relation::text, g.account_column FROM moderation.guarded AS g JOIN pg_event_trigger_dropped_objects() AS d"
 			" ON d.classid = 'pg_class'::regclass AND d.objid = g.relation AND d.objsubid > 0"
 			" AND d.address_names[3] = g.account_column") > 0)
@@ -94,12 +117,27 @@ moderation_follow_drop(PG_FUNCTION_ARGS)
 				 errhint("SELECT moderation.unguard(%s); or guard the table with another account column first.",
 						 quote_literal_cstr(relation))));
 	}
-	run("UPDATE moderation.guarded AS g SET content_columns = k.columns"
+	run("UPDATE moderation.guarded AS g SET content_columns = k.columns,"
+		"  former_content = g.former_content || ARRAY(SELECT c.name FROM unnest(g.content_columns) AS c (name)"
+		"   WHERE c.name <> ALL (k.columns) AND c.name <> ALL (g.former_content))"
 		" FROM (SELECT h.relation, ARRAY(SELECT c.name FROM unnest(h.content_columns) WITH ORDINALITY AS c (name, n)"
 		"   WHERE NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS d WHERE d.classid = 'pg_class'::regclass"
 		"     AND d.objid = h.relation AND d.objsubid > 0 AND d.address_names[3] = c.name) ORDER BY c.n) AS columns"
 		"   FROM moderation.guarded AS h) AS k"
-		" WHERE k.relation = g.relation AND k.columns <> g.content_columns");
+		" WHERE k.relation = g.relation AND k.columns <> g.content_columns RETURNING g.relation::text, g.content_columns = '{}'");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		const char *relation = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		bool		null;
+		bool		bare = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
+
+		/* ALTER TABLE may put another in its place, and is looked at when it is done: guard_keep.c. */
+		if (bare && !superuser_arg(saved.user) && strncmp(GetCommandTagName(event->tag), "ALTER ", 6) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("must be superuser to drop the only guarded column of %s", relation),
+					 errhint("SELECT moderation.unguard(%s); takes the guard off.", quote_literal_cstr(relation))));
+	}
 	end(&saved);
 	PG_RETURN_NULL();
 }
@@ -114,6 +152,8 @@ moderation_follow_rename(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	run("UPDATE moderation.guarded AS g SET"
 		" content_columns = array_replace(g.content_columns, k.old_name, k.new_name),"
+		" former_content = CASE WHEN k.old_name = ANY (g.content_columns) AND k.old_name <> ALL (g.former_content) THEN g.former_content || k.old_name ELSE g.former_content END,"
+		" former_account = CASE WHEN g.account_column = k.old_name AND k.old_name <> ALL (g.former_account) THEN g.former_account || k.old_name ELSE g.former_account END,"
 		" account_column = CASE WHEN g.account_column = k.old_name THEN k.new_name ELSE g.account_column END"
 		" FROM (SELECT h.relation, n.name AS old_name, a.attname AS new_name"
 		"   FROM pg_event_trigger_ddl_commands() AS c"

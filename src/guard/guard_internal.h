@@ -7,6 +7,8 @@
 #ifndef MDR_GUARD_INTERNAL_H
 #define MDR_GUARD_INTERNAL_H
 
+#include "access/attnum.h"
+#include "nodes/nodes.h"
 #include "nodes/pg_list.h"
 
 /* What is asked of guard(). */
@@ -24,8 +26,13 @@ typedef struct MdrGuardRequest
 	bool		row_security;
 } MdrGuardRequest;
 
+static inline void mdr_ledger_guard_event(const char *relation, const char *what, const char *detail) {}
+
 /* Runs one command that gives no rows, with the rights of the current user.  SPI is connected. */
 extern void mdr_guard_run(const char *format,...) __attribute__((format(printf, 1, 2)));
+
+/* Our own extension's script is being run. */
+extern bool mdr_guard_updating(void);
 
 /* guard() or unguard() is at work: what it does to a guard is no tampering. */
 extern bool mdr_guard_working;
@@ -37,8 +44,38 @@ extern void mdr_guard_run_as_owner(const char *statement, int nargs, Oid *types,
 extern List *mdr_guard_oids(Datum array);
 extern Datum mdr_guard_oid_array(List *oids);
 
+/* ---- guard_rows.c: rows that no trigger saw ---- */
+
 /* Whether a table or a partition of it may have rows; a foreign table is not asked. */
 extern bool mdr_guard_has_rows(Oid relation);
+
+/*
+ * Judges the rows that are in a table and its partitions already: one column, or (NULL) all of the guard.  Raises MD001 or MD004
+ * for the first that cannot stay.  Returns their number; 0 when moderation.mode lets them pass.
+ */
+extern uint64 mdr_guard_scan_rows(Oid relation, const char *column);
+
+/* ---- guard_columns.c: columns of guarded tables that a command changed ---- */
+
+typedef struct MdrNotedColumn
+{
+	Oid			relation;		/* a guarded table or a partition */
+	AttrNumber	attnum;
+	NameData	name;
+	Oid			type;
+} MdrNotedColumn;
+
+/* The content columns of every guarded table and its partitions, a list in context.  SPI is connected. */
+extern List *mdr_guard_columns(MemoryContext context);
+
+/*
+ * Takes a column under the guard whose name is that of a guarded one that was renamed or dropped.  Returns a list of
+ * MdrNotedColumn: what is in them has not been scanned.  SPI is connected.
+ */
+extern List *mdr_guard_take_back(void);
+
+/* Scans the columns, of those noted before a command, whose values it may have computed.  SPI is connected. */
+extern void mdr_guard_scan_changed(const List *noted, Node *command);
 
 /* ---- guard_check.c ---- */
 

@@ -3,20 +3,21 @@
  *		Event triggers that keep a table's owner from removing or outflanking its guard, and look after new partitions.
  *
  * Before a command that could weaken a guard, and after it, moderation.guard_problems() is asked; what has become wrong
- * in between, the command did.  Whoever is not superuser is refused; a superuser is warned, in the server log too.
- * guard() and unguard() themselves are let through.  A table that was created is asked only whether it inherits from a
- * guarded one.
+ * in between, the command did.  Whoever is not superuser is refused; a superuser is warned, in the server log too, and
+ * moderation.guard_event has it.  guard() and unguard() themselves are let through.  A table that was created is asked
+ * only whether it inherits from a guarded one.
  *
  * Only what a command itself made wrong counts: while a dump is being loaded, guards that are not there yet are
  * nobody's fault.
  *
- * ALTER COLUMN ... TYPE ... USING computes content that no row trigger sees: for guarded columns it counts as weakening.
+ * A command may run others (ALTER TABLE ... USING calls functions), so what was noted before each is kept on a stack, and
+ * each answers for all that happened since it began.
  *
- * A partition that is new gets the row security that was asked for, with the caller's rights; rows that it brings are
- * not scanned, and that is said.
+ * A partition that is new gets the row security that was asked for, with the caller's rights, and rows that it brings are
+ * scanned; so are columns that a command computed (guard_columns.c, guard_rows.c).
  *
- * Takes AccessShareLock on catalogs and moderation.guarded.  What was noted lives in a context of its own under
- * TopTransactionContext, and goes with the transaction; nested commands note anew, and each answers for itself.
+ * Takes AccessShareLock on catalogs and moderation.guarded.  Each note lives in a context of its own under
+ * TopTransactionContext, until its command has ended, or the (sub)transaction that the command began in.
  */
 #include "postgres.h"
 
@@ -59,30 +60,62 @@ typedef struct Problem
 	char	   *problem;
 } Problem;
 
-static MemoryContext noted_context = NULL;
-static bool noted = false;
-static List *noted_problems = NIL;
-static List *noted_members = NIL;	/* guarded partitioned tables and their partitions */
+/* What was found before a command. */
+typedef struct Note
+{
+	struct Note *outer;			/* of the command within which this one runs */
+	Node	   *command;
+	int			nest_level;		/* of the transaction */
+	MemoryContext context;		/* owns all of this */
+	List	   *problems;
+	List	   *members;		/* guarded tables and their partitions */
+	List	   *columns;		/* MdrNotedColumn */
+} Note;
+
+static Note *innermost = NULL;
 
 static void
 forget(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-	{
-		noted_context = NULL;
-		noted = false;
-		noted_problems = noted_members = NIL;
-	}
+		innermost = NULL;
 }
 
-static bool
-nothing_to_do(FunctionCallInfo fcinfo)
+static void
+drop_note(void)
+{
+	Note	   *note = innermost;
+
+	innermost = note->outer;
+	MemoryContextDelete(note->context);
+}
+
+/* Commands that began in a subtransaction that is rolled back will not end. */
+static void
+forget_aborted(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		while (innermost != NULL && innermost->nest_level >= GetCurrentTransactionNestLevel())
+			drop_note();
+}
+
+static const EventTriggerData *
+event_data(FunctionCallInfo fcinfo)
 {
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function works as an event trigger only")));
-	return mdr_guard_working || !mdr_guard_any();
+	return (const EventTriggerData *) fcinfo->context;
+}
+
+/* A command that makes tables, which is asked about those only. */
+static bool
+creates_tables(const EventTriggerData *event)
+{
+	const char *tag = GetCommandTagName(event->tag);
+
+	return strcmp(tag, "CREATE TABLE") == 0 || strcmp(tag, "CREATE FOREIGN TABLE") == 0 || strcmp(tag, "CREATE SCHEMA") == 0;
 }
 
 static void
@@ -92,14 +125,13 @@ connect_spi(void)
 		elog(ERROR, "could not connect to SPI");
 }
 
-/* Lists of what is wrong and of who is there, in context. */
+/* Lists of what is wrong and of who is there, in context; SPI is connected. */
 static void
 look(MemoryContext context, List **problems, List **members)
 {
 	MemoryContext caller;
 
 	*problems = *members = NIL;
-	connect_spi();
 	mdr_guard_run_as_owner(PROBLEMS, 0, NULL, NULL, NULL);
 	caller = MemoryContextSwitchTo(context);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -128,28 +160,38 @@ look(MemoryContext context, List **problems, List **members)
 			*members = lappend_oid(*members, DatumGetObjectId(member));
 	}
 	MemoryContextSwitchTo(caller);
-	SPI_finish();
 }
 
 Datum
 moderation_note_guards(PG_FUNCTION_ARGS)
 {
 	static bool registered = false;
+	const EventTriggerData *event = event_data(fcinfo);
+	MemoryContext context;
+	Note	   *note;
 
-	if (nothing_to_do(fcinfo))
+	if (mdr_guard_working || mdr_guard_updating() || creates_tables(event))
 		PG_RETURN_NULL();
 	if (!registered)
 	{
 		RegisterXactCallback(forget, NULL);
+		RegisterSubXactCallback(forget_aborted, NULL);
 		registered = true;
 	}
-	noted = false;
-	if (noted_context == NULL)
-		noted_context = AllocSetContextCreate(TopTransactionContext, "moderation noted guards", ALLOCSET_SMALL_SIZES);
-	else
-		MemoryContextReset(noted_context);
-	look(noted_context, &noted_problems, &noted_members);
-	noted = true;
+	context = AllocSetContextCreate(TopTransactionContext, "moderation noted guards", ALLOCSET_SMALL_SIZES);
+	note = MemoryContextAllocZero(context, sizeof(Note));
+	note->context = context;
+	note->command = event->parsetree;
+	note->nest_level = GetCurrentTransactionNestLevel();
+	if (mdr_guard_any())
+	{
+		connect_spi();
+		look(context, &note->problems, &note->members);
+		note->columns = mdr_guard_columns(context);
+		SPI_finish();
+	}
+	note->outer = innermost;
+	innermost = note;
 	PG_RETURN_NULL();
 }
 
@@ -157,12 +199,19 @@ moderation_note_guards(PG_FUNCTION_ARGS)
 static void
 object_to(const char *object, const char *problem, Oid relation)
 {
-	if (get_rel_relispartition(relation))
-		relation = llast_oid(get_partition_ancestors(relation));
+	List	   *ancestors = get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL;
+
+	/* The guard is the topmost registered one's. */
+	for (int i = 0; i < list_length(ancestors); i++)
+		if (mdr_guard_registered(list_nth_oid(ancestors, i)))
+			relation = list_nth_oid(ancestors, i);
 	if (superuser())
+	{
 		ereport(WARNING,
 				(errmsg("%s is weakened: %s", object, problem),
 				 errhint("SELECT * FROM moderation.verify_guards();")));
+		mdr_ledger_guard_event(mdr_guard_name(relation), "weakened", problem);
+	}
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -173,11 +222,11 @@ object_to(const char *object, const char *problem, Oid relation)
 }
 
 static bool
-was_noted(const Problem *problem)
+was_noted(const Note *note, const Problem *problem)
 {
-	for (int i = 0; i < list_length(noted_problems); i++)
+	for (int i = 0; i < list_length(note->problems); i++)
 	{
-		const Problem *before = list_nth(noted_problems, i);
+		const Problem *before = list_nth(note->problems, i);
 
 		if (before->relation == problem->relation && strcmp(before->subject, problem->subject) == 0)
 			return true;
@@ -214,7 +263,7 @@ find_root(Oid partition, Oid *root, char **account, bool *row_security, List **e
 	return true;
 }
 
-/* Gives a new partition what its guarded ancestor was given. */
+/* Gives a new partition the row security that its guarded ancestor was given.  SPI is connected. */
 static void
 adopt(Oid partition)
 {
@@ -224,34 +273,27 @@ adopt(Oid partition)
 	List	   *enabled;
 	List	   *forced;
 
-	connect_spi();
-	if (find_root(partition, &root, &account, &row_security, &enabled, &forced))
+	if (find_root(partition, &root, &account, &row_security, &enabled, &forced) && row_security)
 	{
-		if (mdr_guard_has_rows(partition))
-			ereport(NOTICE, (errmsg("rows that are in %s already have not been scanned", mdr_guard_name(partition))));
-		if (row_security)
-		{
-			Oid			types[3] = {REGCLASSOID, REGCLASSARRAYOID, REGCLASSARRAYOID};
-			Datum		values[3];
+		Oid			types[3] = {REGCLASSOID, REGCLASSARRAYOID, REGCLASSARRAYOID};
+		Datum		values[3];
 
-			mdr_guard_working = true;
-			PG_TRY();
-			{
-				mdr_guard_secure(partition, account, &enabled, &forced);
-			}
-			PG_FINALLY();
-			{
-				mdr_guard_working = false;
-			}
-			PG_END_TRY();
-			values[0] = ObjectIdGetDatum(root);
-			values[1] = mdr_guard_oid_array(enabled);
-			values[2] = mdr_guard_oid_array(forced);
-			mdr_guard_run_as_owner("UPDATE moderation.guarded AS g SET enabled_on = $2, forced_on = $3 WHERE g.relation = $1",
-								   3, types, values, NULL);
+		mdr_guard_working = true;
+		PG_TRY();
+		{
+			mdr_guard_secure(partition, account, &enabled, &forced);
 		}
+		PG_FINALLY();
+		{
+			mdr_guard_working = false;
+		}
+		PG_END_TRY();
+		values[0] = ObjectIdGetDatum(root);
+		values[1] = mdr_guard_oid_array(enabled);
+		values[2] = mdr_guard_oid_array(forced);
+		mdr_guard_run_as_owner("UPDATE moderation.guarded AS g SET enabled_on = $2, forced_on = $3 WHERE g.relation = $1",
+							   3, types, values, NULL);
 	}
-	SPI_finish();
 }
 
 /* A table that was just made: a partition is taken in, an heir of a guarded table is not to be. */
@@ -291,78 +333,77 @@ keep_created(void)
 	SPI_finish();
 }
 
-/* Anything else: what is wrong now and was not before. */
+/* Partitions that a command attached: their row security.  Returns those that were not there before.  SPI is connected. */
+static List *
+adopt_attached(const Note *note, const List *members)
+{
+	List	   *attached = NIL;
+
+	for (int i = 0; i < list_length(members); i++)
+		if (!list_member_oid(note->members, list_nth_oid(members, i)) && get_rel_relispartition(list_nth_oid(members, i)))
+		{
+			attached = lappend_oid(attached, list_nth_oid(members, i));
+			adopt(list_nth_oid(members, i));
+		}
+	return attached;
+}
+
+/*
+ * Anything else: what is wrong now and was not before; then rows that nobody has scanned, which may take long.
+ */
 static void
-keep_changed(void)
+keep_changed(const Note *note)
 {
 	List	   *problems;
 	List	   *members;
+	List	   *attached;
+	List	   *taken_back;
 
-	if (!noted)
-		return;
+	connect_spi();
+	taken_back = mdr_guard_take_back();
 	look(CurrentMemoryContext, &problems, &members);
-	members = list_difference_oid(members, noted_members);
-	if (members != NIL)
-	{
-		for (int i = 0; i < list_length(members); i++)
-			if (get_rel_relispartition(list_nth_oid(members, i)))
-				adopt(list_nth_oid(members, i));
+	attached = adopt_attached(note, members);
+	if (attached != NIL)
 		look(CurrentMemoryContext, &problems, &members);
-	}
 	for (int i = 0; i < list_length(problems); i++)
 	{
 		const Problem *problem = list_nth(problems, i);
 
-		if (!was_noted(problem))
+		if (!was_noted(note, problem))
 			object_to(problem->object, problem->problem, problem->relation);
 	}
-	noted = false;
-}
 
-/* Contents that the command itself computed, in columns of a guard. */
-static void
-keep_content(const AlterTableStmt *statement)
-{
-	static const char *const query =
-		"SELECT FROM moderation.guarded AS g WHERE $2 = ANY (g.content_columns)"
-		" AND (g.relation = $1 OR g.relation IN (SELECT a.relid FROM pg_partition_ancestors($1) AS a (relid)))";
-	Oid			relation = RangeVarGetRelid(statement->relation, NoLock, true);
-	Oid			types[2] = {REGCLASSOID, NAMEOID};
-
-	for (int i = 0; OidIsValid(relation) && i < list_length(statement->cmds); i++)
+	for (int i = 0; i < list_length(attached); i++)
+		if (get_rel_relkind(list_nth_oid(attached, i)) == RELKIND_RELATION)
+			mdr_guard_scan_rows(list_nth_oid(attached, i), NULL);
+	for (int i = 0; i < list_length(taken_back); i++)
 	{
-		const AlterTableCmd *command = list_nth_node(AlterTableCmd, statement->cmds, i);
-		NameData	name;
-		Datum		values[2] = {ObjectIdGetDatum(relation), NameGetDatum(&name)};
-		uint64		guarded;
+		const MdrNotedColumn *column = list_nth(taken_back, i);
 
-		if (command->subtype != AT_AlterColumnType || ((const ColumnDef *) command->def)->raw_default == NULL)
-			continue;
-		namestrcpy(&name, command->name);
-		connect_spi();
-		mdr_guard_run_as_owner(query, 2, types, values, NULL);
-		guarded = SPI_processed;
-		SPI_finish();
-		if (guarded > 0)
-			object_to(psprintf("guard on %s", mdr_guard_name(relation)),
-					  psprintf("what it computed for column \"%s\" has not been scanned", command->name), relation);
+		mdr_guard_scan_rows(column->relation, NameStr(column->name));
 	}
+	mdr_guard_scan_changed(note->columns, note->command);
+	SPI_finish();
 }
 
 Datum
 moderation_keep_guards(PG_FUNCTION_ARGS)
 {
-	const EventTriggerData *event = (EventTriggerData *) fcinfo->context;
-	const char *tag;
+	const EventTriggerData *event = event_data(fcinfo);
 
-	if (nothing_to_do(fcinfo))
+	if (mdr_guard_working || mdr_guard_updating())
 		PG_RETURN_NULL();
-	tag = GetCommandTagName(event->tag);
-	if (strncmp(tag, "CREATE ", 7) == 0 && strcmp(tag, "CREATE TRIGGER") != 0)
-		keep_created();
-	else
-		keep_changed();
-	if (IsA(event->parsetree, AlterTableStmt))
-		keep_content((const AlterTableStmt *) event->parsetree);
+	if (creates_tables(event))
+	{
+		if (mdr_guard_any())
+			keep_created();
+		PG_RETURN_NULL();
+	}
+	/* DETACH PARTITION CONCURRENTLY is several transactions; its note went with the first. */
+	if (innermost == NULL || innermost->command != event->parsetree)
+		PG_RETURN_NULL();
+	if (mdr_guard_any())
+		keep_changed(innermost);
+	drop_note();
 	PG_RETURN_NULL();
 }

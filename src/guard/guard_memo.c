@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "guard/guard.h"
 #include "server/server.h"
@@ -48,6 +49,8 @@ static int	npending = 0;		/* entries with an event */
 static bool dropped = false;
 static MdrDigest *moving = NULL;
 static int	nmoving = 0;
+static Oid	moving_from = InvalidOid;	/* the partition */
+static CommandId moving_command = InvalidCommandId;	/* the statement that may move the row */
 
 static void
 forget(XactEvent event, void *arg)
@@ -268,9 +271,20 @@ mdr_memo_take(const MdrDigest *digest, MdrEvent *event)
 	return result;
 }
 
-void
-mdr_memo_move(const MdrDigest *digests, int ndigests)
+/*
+ * The statement that a row trigger fires for: not GetCurrentCommandId(), which other triggers' statements count on.
+ */
+static CommandId
+statement(void)
 {
+	return ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
+}
+
+void
+mdr_memo_move(Oid partition, const MdrDigest *digests, int ndigests)
+{
+	moving_from = partition;
+	moving_command = statement();
 	if (moving == NULL)
 		moving = MemoryContextAlloc(context(), MAX_MOVING * sizeof(MdrDigest));
 	nmoving = Min(ndigests, MAX_MOVING);
@@ -278,9 +292,9 @@ mdr_memo_move(const MdrDigest *digests, int ndigests)
 }
 
 bool
-mdr_memo_moving(void)
+mdr_memo_moving(Oid partition)
 {
-	return nmoving > 0;
+	return nmoving > 0 && partition != moving_from && moving_command == statement();
 }
 
 bool

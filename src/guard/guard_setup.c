@@ -171,6 +171,8 @@ read_before(const MdrGuardRequest *request, Before *before)
 	}
 }
 
+#define NOT_THERE "NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attname = f AND NOT a.attisdropped)"
+
 static void
 register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 {
@@ -180,7 +182,10 @@ register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 		" ON CONFLICT (relation) DO UPDATE SET content_columns = excluded.content_columns,"
 		" account_column = excluded.account_column, policy = excluded.policy, action = excluded.action,"
 		" row_security = excluded.row_security, enabled_on = excluded.enabled_on, forced_on = excluded.forced_on,"
-		" guarded_at = excluded.guarded_at, guarded_by = excluded.guarded_by";
+		" guarded_at = excluded.guarded_at, guarded_by = excluded.guarded_by,"
+		/* Columns that are there and were left out were left out on purpose. */
+		" former_content = ARRAY(SELECT f FROM unnest(g.former_content) AS f WHERE " NOT_THERE "),"
+		" former_account = ARRAY(SELECT f FROM unnest(g.former_account) AS f WHERE " NOT_THERE ")";
 	Oid			types[9];
 	Datum		values[9];
 	char		nulls[9];
@@ -223,23 +228,6 @@ drop_trigger(Oid relation, const char *name, const char *label)
 {
 	if (OidIsValid(get_trigger_oid(relation, name, true)))
 		mdr_guard_run("DROP TRIGGER %s ON %s", name, label);
-}
-
-bool
-mdr_guard_has_rows(Oid relation)
-{
-	List	   *relations = find_all_inheritors(relation, AccessShareLock, NULL);
-	bool		found = false;
-
-	for (int i = 0; i < list_length(relations) && !found; i++)
-	{
-		Relation	part = relation_open(list_nth_oid(relations, i), NoLock);
-
-		if (part->rd_rel->relkind == RELKIND_RELATION)
-			found = RelationGetNumberOfBlocks(part) > 0;
-		relation_close(part, NoLock);
-	}
-	return found;
 }
 
 static void

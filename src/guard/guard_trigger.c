@@ -207,13 +207,13 @@ find_changes(const MdrGuard *guard, HeapTuple old_tuple, HeapTuple new_tuple, Tu
 }
 
 static void
-begin_row(MdrRow *row, const TriggerData *data, const MdrGuard *guard, HeapTuple tuple, MdrArena *arena)
+begin_row(MdrRow *row, Relation relation, bool insert, const MdrGuard *guard, HeapTuple tuple, MdrArena *arena)
 {
 	memset(row, 0, sizeof(*row));
 	row->guard = guard;
-	row->relation = data->tg_relation;
-	row->descriptor = RelationGetDescr(data->tg_relation);
-	row->operation = TRIGGER_FIRED_BY_INSERT(data->tg_event) ? "INSERT" : "UPDATE";
+	row->relation = relation;
+	row->descriptor = RelationGetDescr(relation);
+	row->operation = insert ? "INSERT" : "UPDATE";
 	row->account = mdr_guard_account(guard, tuple, row->descriptor);
 	/* A replica that refuses or drops a row stops or diverges: it may only observe. */
 	row->cap = IsLogicalWorker() ? Min(guard->cap, MDR_FLAG) : guard->cap;
@@ -342,7 +342,7 @@ remember_move(const MdrRow *row, HeapTuple old_tuple, HeapTuple new_tuple, const
 		if (!null)
 			mdr_memo_digest(row->guard, i, value, row->account, &digests[ndigests++]);
 	}
-	mdr_memo_move(digests, ndigests);
+	mdr_memo_move(RelationGetRelid(row->relation), digests, ndigests);
 }
 
 static void
@@ -356,7 +356,7 @@ scan_changes(MdrRow *row, HeapTuple tuple, const Changes *changes, bool insert)
 
 		if (null)
 			continue;
-		if (insert && row->guard->moving != NULL && mdr_memo_moving())
+		if (insert && row->guard->moving != NULL && mdr_memo_moving(RelationGetRelid(row->relation)))
 		{
 			MdrDigest	digest;
 
@@ -411,7 +411,7 @@ scan_row(Workspace *workspace, const TriggerData *data, const MdrGuard *guard, H
 	find_changes(guard, old_tuple, tuple, descriptor, &changes);
 	if (changes.ncolumns == 0 && !changes.account && guard->moving == NULL)
 		return tuple;
-	begin_row(&row, data, guard, tuple, workspace->arena);
+	begin_row(&row, data->tg_relation, old_tuple == NULL, guard, tuple, workspace->arena);
 	if (old_tuple != NULL && guard->moving != NULL)
 		remember_move(&row, old_tuple, tuple, &changes);
 	if (changes.ncolumns == 0 && !changes.account)
@@ -494,6 +494,27 @@ verify_content(MdrRow *row, int ordinal, Datum value)
 	return !scan_content(row, ordinal, value) || row->scanned[row->nscanned - 1].action == MDR_ALLOW;
 }
 
+/*
+ * What follows from scanning a row that is stored already: it is too late to mask or to divert.  known: some of it may have been
+ * recorded when it was first stored.
+ */
+static void
+conclude(MdrRow *row, bool known)
+{
+	if (row->action > MDR_FLAG)
+		mdr_guard_refuse(row);
+	for (int i = 0; i < row->nscanned; i++)
+	{
+		MdrEvent	event;
+
+		if (row->scanned[i].action == MDR_ALLOW)
+			continue;
+		mdr_guard_event(row, &row->scanned[i], MDR_FLAG, &event);
+		if (!known || !mdr_guard_recorded(&event))
+			mdr_record_stored(&event);
+	}
+}
+
 static void
 verify_row(MdrRow *row, HeapTuple tuple, const Changes *changes)
 {
@@ -514,18 +535,7 @@ verify_row(MdrRow *row, HeapTuple tuple, const Changes *changes)
 				clean = false;
 		}
 
-		/* It is too late to mask or to divert. */
-		if (row->action > MDR_FLAG)
-			mdr_guard_refuse(row);
-		for (int i = 0; i < row->nscanned; i++)
-		{
-			MdrEvent	event;
-
-			if (row->scanned[i].action == MDR_ALLOW)
-				continue;
-			mdr_guard_event(row, &row->scanned[i], MDR_FLAG, &event);
-			mdr_record_stored(&event);
-		}
+		conclude(row, false);
 	}
 	if (clean && changes->ncolumns > 0 && row->account != NULL && !IsLogicalWorker())
 		mdr_gate_clean(row->account);
@@ -549,9 +559,35 @@ moderation_verify_row(PG_FUNCTION_ARGS)
 	find_changes(guard, update ? data->tg_trigtuple : NULL, tuple, RelationGetDescr(data->tg_relation), &changes);
 	if (changes.ncolumns > 0 || (changes.account && !guard->last))
 	{
-		begin_row(&row, data, guard, tuple, workspace.arena);
+		begin_row(&row, data->tg_relation, !update, guard, tuple, workspace.arena);
 		verify_row(&row, tuple, &changes);
 	}
 	leave(&workspace);
 	return PointerGetDatum(NULL);
+}
+
+/* ---- rows that no trigger saw ---- */
+
+void
+mdr_guard_judge(Relation relation, const MdrGuard *guard, HeapTuple tuple, const char *column)
+{
+	Workspace	workspace;
+	MdrRow		row;
+
+	enter(&workspace);
+	begin_row(&row, relation, true, guard, tuple, workspace.arena);
+	row.stored = true;
+	for (int i = 0; i < guard->ncolumns; i++)
+	{
+		bool		null;
+		Datum		value;
+
+		if (column != NULL && strcmp(column, NameStr(guard->columns[i].name)) != 0)
+			continue;
+		value = heap_getattr(tuple, guard->columns[i].attnum, row.descriptor, &null);
+		if (!null && !scan_content(&row, i, value))
+			break;
+	}
+	conclude(&row, true);
+	leave(&workspace);
 }

@@ -10,7 +10,9 @@ CREATE TABLE moderation.guarded (
 	enabled_on regclass[] NOT NULL DEFAULT '{}',
 	forced_on regclass[] NOT NULL DEFAULT '{}',
 	guarded_at timestamptz NOT NULL DEFAULT pg_catalog.transaction_timestamp(),
-	guarded_by name NOT NULL
+	guarded_by name NOT NULL,
+	former_content name[] NOT NULL DEFAULT '{}',
+	former_account name[] NOT NULL DEFAULT '{}'
 );
 REVOKE ALL ON TABLE moderation.guarded FROM PUBLIC;
 COMMENT ON TABLE moderation.guarded IS 'the guarded tables, written by moderation.guard() and moderation.unguard()';
@@ -24,6 +26,9 @@ COMMENT ON COLUMN moderation.guarded.enabled_on IS 'relations whose row security
 COMMENT ON COLUMN moderation.guarded.forced_on IS 'relations whose row security was not forced before, and will not be again';
 COMMENT ON COLUMN moderation.guarded.guarded_at IS 'when it was last changed';
 COMMENT ON COLUMN moderation.guarded.guarded_by IS 'the role that did it';
+
+COMMENT ON COLUMN moderation.guarded.former_content IS 'names that guarded columns had before they were renamed or dropped: a column of such a name is guarded';
+COMMENT ON COLUMN moderation.guarded.former_account IS 'names that the account column had before it was renamed: a column of such a name is a problem';
 
 -- Rows that were diverted instead of stored.  They live and die with the transaction that tried to store them.
 CREATE TABLE moderation.quarantine (

@@ -8,6 +8,11 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- src/guard
+ALTER TABLE moderation.guarded
+	ADD COLUMN former_content name[] NOT NULL DEFAULT '{}',
+	ADD COLUMN former_account name[] NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN moderation.guarded.former_content IS 'names that guarded columns had before they were renamed or dropped: a column of such a name is guarded';
+COMMENT ON COLUMN moderation.guarded.former_account IS 'names that the account column had before it was renamed: a column of such a name is a problem';
 ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
 
 -- src/ledger.  Its first entry is linked by the worker, or by moderation.seal(), and all that was recorded before it.
