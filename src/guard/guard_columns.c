@@ -26,6 +26,7 @@
 
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
+#include "server/server.h"
 
 PG_FUNCTION_INFO_V1(moderation_reads_content);
 
@@ -75,11 +76,19 @@ mdr_guard_columns(MemoryContext context)
 						context);
 }
 
+bool
+mdr_guard_has_former(void)
+{
+	return get_attnum(mdr_relation("guarded"), "former_content") > 0;
+}
+
 List *
 mdr_guard_take_back(void)
 {
 	List	   *columns;
 
+	if (!mdr_guard_has_former())
+		return NIL;
 	columns = read_columns("SELECT g.relation::oid, a.attnum, a.attname, a.atttypid FROM moderation.guarded AS g"
 						   " JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attname = ANY (g.former_content) AND NOT a.attisdropped"
 						   " WHERE a.attname <> ALL (g.content_columns) AND a.attname <> g.account_column"

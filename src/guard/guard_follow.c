@@ -117,14 +117,15 @@ moderation_follow_drop(PG_FUNCTION_ARGS)
 				 errhint("SELECT moderation.unguard(%s); or guard the table with another account column first.",
 						 quote_literal_cstr(relation))));
 	}
-	run("UPDATE moderation.guarded AS g SET content_columns = k.columns,"
-		"  former_content = g.former_content || ARRAY(SELECT c.name FROM unnest(g.content_columns) AS c (name)"
-		"   WHERE c.name <> ALL (k.columns) AND c.name <> ALL (g.former_content))"
-		" FROM (SELECT h.relation, ARRAY(SELECT c.name FROM unnest(h.content_columns) WITH ORDINALITY AS c (name, n)"
-		"   WHERE NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS d WHERE d.classid = 'pg_class'::regclass"
-		"     AND d.objid = h.relation AND d.objsubid > 0 AND d.address_names[3] = c.name) ORDER BY c.n) AS columns"
-		"   FROM moderation.guarded AS h) AS k"
-		" WHERE k.relation = g.relation AND k.columns <> g.content_columns RETURNING g.relation::text, g.content_columns = '{}'");
+	run(psprintf("UPDATE moderation.guarded AS g SET content_columns = k.columns%s"
+				 " FROM (SELECT h.relation, ARRAY(SELECT c.name FROM unnest(h.content_columns) WITH ORDINALITY AS c (name, n)"
+				 "   WHERE NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS d WHERE d.classid = 'pg_class'::regclass"
+				 "     AND d.objid = h.relation AND d.objsubid > 0 AND d.address_names[3] = c.name) ORDER BY c.n) AS columns"
+				 "   FROM moderation.guarded AS h) AS k"
+				 " WHERE k.relation = g.relation AND k.columns <> g.content_columns RETURNING g.relation::text, g.content_columns = '{}'",
+				 !mdr_guard_has_former() ? "" :
+				 ", former_content = g.former_content || ARRAY(SELECT c.name FROM unnest(g.content_columns) AS c (name)"
+				 "   WHERE c.name <> ALL (k.columns) AND c.name <> ALL (g.former_content))"));
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		const char *relation = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
@@ -150,19 +151,22 @@ moderation_follow_rename(PG_FUNCTION_ARGS)
 
 	if (!begin(fcinfo, &saved))
 		PG_RETURN_NULL();
-	run("UPDATE moderation.guarded AS g SET"
-		" content_columns = array_replace(g.content_columns, k.old_name, k.new_name),"
-		" former_content = CASE WHEN k.old_name = ANY (g.content_columns) AND k.old_name <> ALL (g.former_content) THEN g.former_content || k.old_name ELSE g.former_content END,"
-		" former_account = CASE WHEN g.account_column = k.old_name AND k.old_name <> ALL (g.former_account) THEN g.former_account || k.old_name ELSE g.former_account END,"
-		" account_column = CASE WHEN g.account_column = k.old_name THEN k.new_name ELSE g.account_column END"
-		" FROM (SELECT h.relation, n.name AS old_name, a.attname AS new_name"
-		"   FROM pg_event_trigger_ddl_commands() AS c"
-		"   JOIN moderation.guarded AS h ON c.classid = 'pg_class'::regclass AND c.objid = h.relation AND c.objsubid > 0"
-		"   JOIN pg_attribute AS a ON a.attrelid = c.objid AND a.attnum = c.objsubid"
-		"   CROSS JOIN LATERAL unnest(h.content_columns || h.account_column) AS n (name)"
-		"   WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = h.relation AND b.attname = n.name"
-		"     AND NOT b.attisdropped)) AS k"
-		" WHERE k.relation = g.relation");
+	run(psprintf("UPDATE moderation.guarded AS g SET"
+				 " content_columns = array_replace(g.content_columns, k.old_name, k.new_name),"
+				 " account_column = CASE WHEN g.account_column = k.old_name THEN k.new_name ELSE g.account_column END%s"
+				 " FROM (SELECT h.relation, n.name AS old_name, a.attname AS new_name"
+				 "   FROM pg_event_trigger_ddl_commands() AS c"
+				 "   JOIN moderation.guarded AS h ON c.classid = 'pg_class'::regclass AND c.objid = h.relation AND c.objsubid > 0"
+				 "   JOIN pg_attribute AS a ON a.attrelid = c.objid AND a.attnum = c.objsubid"
+				 "   CROSS JOIN LATERAL unnest(h.content_columns || h.account_column) AS n (name)"
+				 "   WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = h.relation AND b.attname = n.name"
+				 "     AND NOT b.attisdropped)) AS k"
+				 " WHERE k.relation = g.relation",
+				 !mdr_guard_has_former() ? "" :
+				 ", former_content = CASE WHEN k.old_name = ANY (g.content_columns) AND k.old_name <> ALL (g.former_content)"
+				 "   THEN g.former_content || k.old_name ELSE g.former_content END"
+				 ", former_account = CASE WHEN g.account_column = k.old_name AND k.old_name <> ALL (g.former_account)"
+				 "   THEN g.former_account || k.old_name ELSE g.former_account END"));
 	end(&saved);
 	PG_RETURN_NULL();
 }

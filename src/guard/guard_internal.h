@@ -31,6 +31,9 @@ static inline void mdr_ledger_guard_event(const char *relation, const char *what
 /* Runs one command that gives no rows, with the rights of the current user.  SPI is connected. */
 extern void mdr_guard_run(const char *format,...) __attribute__((format(printf, 1, 2)));
 
+/* False while the library is newer than the extension in this database, which then has no names of former columns. */
+extern bool mdr_guard_has_former(void);
+
 /* Our own extension's script is being run. */
 extern bool mdr_guard_updating(void);
 

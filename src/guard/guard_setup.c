@@ -171,8 +171,6 @@ read_before(const MdrGuardRequest *request, Before *before)
 	}
 }
 
-#define NOT_THERE "NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attname = f AND NOT a.attisdropped)"
-
 static void
 register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 {
@@ -182,10 +180,14 @@ register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 		" ON CONFLICT (relation) DO UPDATE SET content_columns = excluded.content_columns,"
 		" account_column = excluded.account_column, policy = excluded.policy, action = excluded.action,"
 		" row_security = excluded.row_security, enabled_on = excluded.enabled_on, forced_on = excluded.forced_on,"
-		" guarded_at = excluded.guarded_at, guarded_by = excluded.guarded_by,"
-		/* Columns that are there and were left out were left out on purpose. */
-		" former_content = ARRAY(SELECT f FROM unnest(g.former_content) AS f WHERE " NOT_THERE "),"
-		" former_account = ARRAY(SELECT f FROM unnest(g.former_account) AS f WHERE " NOT_THERE ")";
+		" guarded_at = excluded.guarded_at, guarded_by = excluded.guarded_by";
+	/* Columns that are there and were left out were left out on purpose. */
+	static const char *const forgive =
+		"UPDATE moderation.guarded AS g SET former_content = ARRAY(SELECT unnest(g.former_content) EXCEPT SELECT a.attname"
+		"  FROM pg_attribute AS a WHERE a.attrelid = g.relation AND NOT a.attisdropped),"
+		" former_account = ARRAY(SELECT unnest(g.former_account) EXCEPT SELECT a.attname"
+		"  FROM pg_attribute AS a WHERE a.attrelid = g.relation AND NOT a.attisdropped)"
+		" WHERE g.relation = $1 AND g.former_content || g.former_account <> '{}'";
 	Oid			types[9];
 	Datum		values[9];
 	char		nulls[9];
@@ -198,6 +200,8 @@ register_guard(const MdrGuardRequest *request, List *enabled, List *forced)
 	values[8] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)));
 	memset(nulls + 6, ' ', 3);
 	mdr_guard_run_as_owner(statement, 9, types, values, nulls);
+	if (mdr_guard_has_former())
+		mdr_guard_run_as_owner(forgive, 1, types, values, NULL);
 }
 
 /* Makes one of the triggers as it must be.  A trigger of that name that is not ours stays, and is the owner's to drop. */
