@@ -67,13 +67,13 @@ COMMENT ON FUNCTION moderation.keep_guards() IS 'event trigger: refuses a comman
 
 CREATE EVENT TRIGGER moderation_note_guards ON ddl_command_start
 	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE', 'CREATE TRIGGER', 'ALTER TRIGGER',
-		'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY', 'CREATE RULE')
+		'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY', 'CREATE RULE', 'ALTER SCHEMA')
 	EXECUTE FUNCTION moderation.note_guards();
 COMMENT ON EVENT TRIGGER moderation_note_guards IS 'looks at the guards before a command may weaken one';
 ALTER EVENT TRIGGER moderation_note_guards ENABLE ALWAYS;
 CREATE EVENT TRIGGER moderation_keep_guards ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER TYPE', 'CREATE TRIGGER', 'ALTER TRIGGER',
-		'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY', 'CREATE RULE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
+		'DROP TRIGGER', 'ALTER POLICY', 'DROP POLICY', 'CREATE RULE', 'ALTER SCHEMA', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
 	EXECUTE FUNCTION moderation.keep_guards();
 COMMENT ON EVENT TRIGGER moderation_keep_guards IS 'refuses a command that weakened a guard, and looks after new partitions';
 ALTER EVENT TRIGGER moderation_keep_guards ENABLE ALWAYS;
@@ -212,6 +212,15 @@ WHERE t.tgfoid IN ('moderation.scan_row()'::regprocedure, 'moderation.verify_row
 	AND NOT EXISTS (SELECT FROM moderation.guarded AS g
 		WHERE g.relation = t.tgrelid OR g.relation IN (SELECT a.relid FROM pg_partition_ancestors(t.tgrelid) AS a))
 GROUP BY t.tgrelid
+UNION ALL
+-- Rows that are meant for a guarded table may end up in another that took its name.
+SELECT 'table ' || e.relation, format('a guarded table of this name was %s, and this one is not guarded', e.what),
+	format('SELECT moderation.guard(%L, ...), naming its columns; or, if that is on purpose, SELECT moderation.unguard(%1$L);', e.relation)
+FROM (SELECT DISTINCT ON (v.relation) v.relation, v.what FROM moderation.guard_event AS v
+	WHERE v.relation IS NOT NULL ORDER BY v.relation, v.occurred_at DESC) AS e
+JOIN pg_class AS c ON c.oid = to_regclass(e.relation)
+WHERE e.what IN ('dropped', 'renamed') AND NOT EXISTS (SELECT FROM moderation.guarded AS g
+	WHERE g.relation = c.oid OR g.relation IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) AS a))
 UNION ALL
 SELECT 'event trigger ' || w.name, 'it is missing', 'DROP EXTENSION moderation, and restore it from a dump'
 FROM (VALUES ('moderation_follow_drop', 'follow_drop'), ('moderation_follow_rename', 'follow_rename'),

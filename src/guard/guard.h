@@ -208,6 +208,11 @@ extern bool mdr_guard_quarantine(MdrRow *row, HeapTuple tuple);
 /* The tuple with redacted content masked, in the current memory context; the values are put into the contents, too. */
 extern HeapTuple mdr_guard_mask(MdrRow *row, HeapTuple tuple);
 
+/* ---- guard_event.c ---- */
+
+/* Tells the ledger, once for each table and transaction, that rows are stored under moderation.mode = restore.  Never raises. */
+extern void mdr_guard_tell_restored(Relation relation);
+
 /* ---- guard_trigger.c, for guard_rows.c ---- */
 
 /*

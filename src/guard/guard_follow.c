@@ -25,6 +25,7 @@
 
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
+#include "ledger/ledger.h"
 #include "server/server.h"
 
 PG_FUNCTION_INFO_V1(moderation_announce_guards);

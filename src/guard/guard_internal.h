@@ -26,8 +26,6 @@ typedef struct MdrGuardRequest
 	bool		row_security;
 } MdrGuardRequest;
 
-static inline void mdr_ledger_guard_event(const char *relation, const char *what, const char *detail) {}
-
 /* Runs one command that gives no rows, with the rights of the current user.  SPI is connected. */
 extern void mdr_guard_run(const char *format,...) __attribute__((format(printf, 1, 2)));
 
@@ -46,6 +44,11 @@ extern void mdr_guard_run_as_owner(const char *statement, int nargs, Oid *types,
 /* regclass[] <-> list of oids. */
 extern List *mdr_guard_oids(Datum array);
 extern Datum mdr_guard_oid_array(List *oids);
+
+/* ---- guard_event.c: what the ledger is told ---- */
+
+/* What a superuser did or let pass; nothing while the ledger is empty, as when a dump is being loaded. */
+extern void mdr_guard_tell_passed(const char *relation, const char *what, const char *detail);
 
 /* ---- guard_rows.c: rows that no trigger saw ---- */
 

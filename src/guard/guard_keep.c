@@ -39,6 +39,7 @@
 
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
+#include "ledger/ledger.h"
 #include "server/server.h"
 
 PG_FUNCTION_INFO_V1(moderation_note_guards);
@@ -69,6 +70,7 @@ typedef struct Note
 	MemoryContext context;		/* owns all of this */
 	List	   *problems;
 	List	   *members;		/* guarded tables and their partitions */
+	List	   *names;			/* of those */
 	List	   *columns;		/* MdrNotedColumn */
 } Note;
 
@@ -162,6 +164,36 @@ look(MemoryContext context, List **problems, List **members)
 	MemoryContextSwitchTo(caller);
 }
 
+static List *
+member_names(const List *members, MemoryContext context)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	List	   *names = NIL;
+
+	for (int i = 0; i < list_length(members); i++)
+		names = lappend(names, get_rel_name(list_nth_oid(members, i)) == NULL ? NULL : mdr_guard_name(list_nth_oid(members, i)));
+	MemoryContextSwitchTo(caller);
+	return names;
+}
+
+/* Another table may take the name of one that was guarded under it: verify_guards() looks for that. */
+static void
+tell_renamed(const Note *note)
+{
+	for (int i = 0; i < list_length(note->members); i++)
+	{
+		Oid			relation = list_nth_oid(note->members, i);
+		const char *before = list_nth(note->names, i);
+		const char *now;
+
+		if (before == NULL || get_rel_name(relation) == NULL || !mdr_guard_registered(relation))
+			continue;
+		now = mdr_guard_name(relation);
+		if (strcmp(before, now) != 0)
+			mdr_ledger_guard_event(before, "renamed", psprintf("it is now %s", now));
+	}
+}
+
 Datum
 moderation_note_guards(PG_FUNCTION_ARGS)
 {
@@ -189,6 +221,7 @@ moderation_note_guards(PG_FUNCTION_ARGS)
 		look(context, &note->problems, &note->members);
 		note->columns = mdr_guard_columns(context);
 		SPI_finish();
+		note->names = member_names(note->members, context);
 	}
 	note->outer = innermost;
 	innermost = note;
@@ -210,7 +243,7 @@ object_to(const char *object, const char *problem, Oid relation)
 		ereport(WARNING,
 				(errmsg("%s is weakened: %s", object, problem),
 				 errhint("SELECT * FROM moderation.verify_guards();")));
-		mdr_ledger_guard_event(mdr_guard_name(relation), "weakened", problem);
+		mdr_guard_tell_passed(mdr_guard_name(relation), "guard_lost", problem);
 	}
 	else
 		ereport(ERROR,
@@ -384,6 +417,7 @@ keep_changed(const Note *note)
 	}
 	mdr_guard_scan_changed(note->columns, note->command);
 	SPI_finish();
+	tell_renamed(note);
 }
 
 Datum

@@ -35,6 +35,7 @@
 
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
+#include "ledger/ledger.h"
 #include "server/server.h"
 
 PG_FUNCTION_INFO_V1(moderation_guard_table);
@@ -255,6 +256,25 @@ tell(const MdrGuardRequest *request, const Before *before, const char *label)
 				 errhint("Load with INSERT, with a role that has BYPASSRLS, or guard the table without row_security.")));
 }
 
+/* For the ledger: what was asked for. */
+static char *
+describe(const MdrGuardRequest *request)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < request->ncolumns; i++)
+		appendStringInfo(&text, "%s%s", i == 0 ? "content " : ", ", quote_identifier(NameStr(*DatumGetName(request->columns[i]))));
+	appendStringInfo(&text, "; account %s", quote_identifier(request->account));
+	if (request->policy != NULL)
+		appendStringInfo(&text, "; policy %s", quote_identifier(request->policy));
+	if (request->has_action)
+		appendStringInfo(&text, "; at most %s", mdr_action_name(mdr_action_from_datum(ObjectIdGetDatum(request->action))));
+	if (request->row_security)
+		appendStringInfoString(&text, "; row security");
+	return text.data;
+}
+
 static void
 read_request(FunctionCallInfo fcinfo, MdrGuardRequest *request)
 {
@@ -316,6 +336,8 @@ moderation_guard_table(PG_FUNCTION_ARGS)
 		mdr_guard_working = false;
 	}
 	PG_END_TRY();
+	if (!before.same)
+		mdr_ledger_guard_event(label, before.guarded ? "guard_changed" : "guarded", describe(&request));
 	tell(&request, &before, label);
 	PG_RETURN_VOID();
 }
@@ -371,5 +393,6 @@ moderation_unguard_table(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	SPI_finish();
+	mdr_ledger_guard_event(label, "unguarded", before.guarded ? NULL : "it was not guarded");
 	PG_RETURN_VOID();
 }

@@ -143,7 +143,7 @@ trigger_data(FunctionCallInfo fcinfo, bool before, const char *function, const c
 
 /* Whether the row is not ours to judge: a dump being loaded, or a row that was judged where it was first stored. */
 static bool
-passes(void)
+passes(Relation relation)
 {
 	if (mdr_mode == MDR_MODE_RESTORE)
 	{
@@ -155,6 +155,7 @@ passes(void)
 					(errmsg("moderation.mode is \"restore\": content is stored without being classified"),
 					 errhint("RESET moderation.mode;")));
 		}
+		mdr_guard_tell_restored(relation);
 		return true;
 	}
 	return IsLogicalWorker() && !mdr_moderate_replica;
@@ -459,7 +460,7 @@ moderation_scan_row(PG_FUNCTION_ARGS)
 	const MdrGuard *guard;
 	Workspace	workspace;
 
-	if (passes() || MDR_INJECT_FAIL("guard_pass"))
+	if (passes(data->tg_relation) || MDR_INJECT_FAIL("guard_pass"))
 		return PointerGetDatum(tuple);
 	enter(&workspace);
 	guard = mdr_guard_find(data->tg_relation);
@@ -552,7 +553,7 @@ moderation_verify_row(PG_FUNCTION_ARGS)
 	Changes		changes;
 	MdrRow		row;
 
-	if (passes())
+	if (passes(data->tg_relation))
 		return PointerGetDatum(NULL);
 	enter(&workspace);
 	guard = mdr_guard_find(data->tg_relation);
