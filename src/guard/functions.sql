@@ -221,6 +221,8 @@ FROM (SELECT DISTINCT ON (v.relation) v.relation, v.what FROM moderation.guard_e
 JOIN pg_class AS c ON c.oid = to_regclass(e.relation)
 WHERE e.what IN ('dropped', 'renamed') AND NOT EXISTS (SELECT FROM moderation.guarded AS g
 	WHERE g.relation = c.oid OR g.relation IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) AS a))
+	AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid	-- told above
+		AND t.tgfoid IN ('moderation.scan_row()'::regprocedure, 'moderation.verify_row()'::regprocedure))
 UNION ALL
 SELECT 'event trigger ' || w.name, 'it is missing', 'DROP EXTENSION moderation, and restore it from a dump'
 FROM (VALUES ('moderation_follow_drop', 'follow_drop'), ('moderation_follow_rename', 'follow_rename'),
