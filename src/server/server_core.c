@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "server/server.h"
+#include "server/server_inject.h"
 
 /* An ERROR that serving an interrupt raised inside mdr_interrupted(), to be raised again once the core has returned. */
 static ErrorData *held_error = NULL;
@@ -22,6 +23,8 @@ mdr_interrupted(void *context)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
+	if (MDR_INJECT_FAIL("interrupts"))
+		return false;
 	if (likely(!INTERRUPTS_PENDING_CONDITION()) || !INTERRUPTS_CAN_BE_PROCESSED())
 		return false;
 	if (QueryCancelPending || ProcDiePending)

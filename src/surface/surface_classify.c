@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -26,6 +27,7 @@ PG_FUNCTION_INFO_V1(moderation_normalize);
 PG_FUNCTION_INFO_V1(moderation_redact);
 
 #define KEEP_ARENA ((size_t) 8 * 1024 * 1024)
+#define FOLDED_AT_ONCE 262144	/* bytes between two looks at interrupts */
 
 /* One content, judged. */
 typedef struct Judged
@@ -246,14 +248,28 @@ moderation_normalize(PG_FUNCTION_ARGS)
 	text	   *content = PG_GETARG_TEXT_PP(0);
 	const char *utf8;
 	int			length;
-	MdrText		folded;
-	MdrStatus	status;
+	MdrArena   *arena = borrow_arena();
+	StringInfoData folded;
 
+	/* Piece by piece, so that a long text can be cancelled, and one that folds to more than a value can be is stopped on the way. */
+	initStringInfo(&folded);
 	mdr_to_utf8(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), &utf8, &length);
-	status = mdr_text_fold(borrow_arena(), utf8, length, &folded);
-	if (status != MDR_OK)
-		mdr_raise(status, NULL);
-	PG_RETURN_DATUM(utf8_datum(folded.bytes, folded.length));
+	while (length > 0)
+	{
+		int			piece = (int) mdr_text_cut(utf8, length, FOLDED_AT_ONCE);
+		MdrText		text;
+		MdrStatus	status;
+
+		mdr_arena_reset(arena);
+		status = mdr_text_fold(arena, utf8, piece, &text);
+		if (status != MDR_OK)
+			mdr_raise(status, NULL);
+		appendBinaryStringInfo(&folded, text.bytes, text.length);
+		utf8 += piece;
+		length -= piece;
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(folded.data, folded.len));
 }
 
 /* redact(content text, policy text, mask text) */
@@ -281,11 +297,16 @@ moderation_redact(PG_FUNCTION_ARGS)
 				 errhint("What could not be scanned cannot be masked; moderation.verdict() says what the policy makes of it.")));
 	status = mdr_redact(judged.live->engine, arena, &judged.verdict, judged.utf8, judged.length,
 						pnstrdup(mask_utf8, mask_length), &masked, &masked_length);
-	if (status != MDR_OK)
-		mdr_raise(status, NULL);
 	if (masked_length > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("masked content would be longer than a value can be")));
+	if (status == MDR_UNKNOWN)
+		ereport(ERROR,
+				(errcode(ERRCODE_MDR_UNKNOWN),
+				 errmsg("content has more findings than can be masked"),
+				 errhint("moderation.verdict() says what the policy makes of it.")));
+	if (status != MDR_OK)
+		mdr_raise(status, NULL);
 	PG_RETURN_DATUM(utf8_datum(masked, masked_length));
 }

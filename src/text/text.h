@@ -62,6 +62,12 @@ typedef struct MdrText
  */
 extern MdrStatus mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text);
 
+/*
+ * Where to cut a long text, at most bytes from its start, so that the pieces fold to what the whole would: before an ASCII letter or
+ * digit or a Han character, or, where none of them is in the last half, between two characters.  At least 1 for a text that is not empty.
+ */
+extern size_t mdr_text_cut(const char *given, size_t length, size_t most);
+
 /* Makes another view of a plain text.  MDR_OK or MDR_NO_MEMORY. */
 extern MdrStatus mdr_text_view(MdrArena *arena, const MdrText *plain, MdrView view, MdrText *text);
 

@@ -693,6 +693,25 @@ mdr_text_fold(MdrArena *arena, const char *given, size_t length, MdrText *text)
 	return mdr_words_prepare(arena, text) ? MDR_OK : MDR_NO_MEMORY;
 }
 
+size_t
+mdr_text_cut(const char *given, size_t length, size_t most)
+{
+	size_t		between = most;
+
+	if (length <= most)
+		return length;
+	for (size_t at = most; at > most / 2; at--)
+	{
+		uint8_t		c = given[at];
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= 0xE5 && c <= 0xE8))
+			return at;
+	}
+	while (between > most - 3 && between > 1 && ((uint8_t) given[between] & 0xC0) == 0x80)
+		between--;
+	return between;
+}
+
 const char *
 mdr_text_fold_code_point(uint32_t code_point, uint32_t *length)
 {

@@ -42,7 +42,8 @@ extern MdrStatus mdr_verdict(MdrEngine *engine, MdrArena *arena, const char *con
 
 /*
  * The content with every character in a span of findings whose category's action is redact or graver replaced by mask (once
- * for each character of the text as given).  *out has a terminating zero.  MDR_OK, MDR_NO_MEMORY, or MDR_UNKNOWN when the
+ * for each character of the text as given).  *out has a terminating zero.  MDR_OK, MDR_NO_MEMORY (also when it would be a
+ * gigabyte or more; *out_length is what it would have been), or MDR_UNKNOWN when the
  * verdict does not know all spans, because it is unknown or there were too many: then there is no *out.
  */
 extern MdrStatus mdr_redact(const MdrEngine *engine, MdrArena *arena, const MdrVerdict *verdict, const char *content,

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define MOST ((size_t) 1 << 30)	/* bytes: more than a value can have, which a long mask could come to many times over */
+
 static bool
 is_masked(const MdrEngine *engine, const MdrVerdict *verdict, const MdrFinding *finding)
 {
@@ -77,7 +79,9 @@ mdr_redact(const MdrEngine *engine, MdrArena *arena, const MdrVerdict *verdict, 
 	if (verdict->cut || verdict->status != MDR_OK)
 		return MDR_UNKNOWN;
 	needed = walk(engine, verdict, content, length, mask, NULL);
-	*out = mdr_alloc(arena, needed + 1);
+	*out_length = needed;
+	if (needed < MOST)
+		*out = mdr_alloc(arena, needed + 1);
 	if (*out == NULL)
 		return MDR_NO_MEMORY;
 	*out_length = walk(engine, verdict, content, length, mask, *out);
