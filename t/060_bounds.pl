@@ -8,14 +8,15 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use TestLibrary;
 
 use constant {
 	MS_PER_MB => 6000,		# of processor time; the slowest shapes take 1500 to 2300 where this was written
 	TIMEOUT => 200,			# statement_timeout
 	LATE => 250,			# how much later the statement may end
 	MEMORY => 128 * 1024,	# kB that a backend may have had at its highest, text, policy, shared memory that it touched and all
-	LOADING => 10000,		# ms after which load_policy() has seen that it is cancelled
 	LOADED => 512 * 1024,	# kB for load_policy()
+	HUGE => 1024 * 1024,	# kB for a text of 250 MB: the server's own copies of it
 	NORMALIZED => 384 * 1024,	# kB where the result is as long as the text
 };
 plan skip_all => 'memory and processor time are read from /proc' unless -r '/proc/self/stat';
@@ -75,6 +76,7 @@ sub cancelled
 	return $state;
 }
 my $cancelled = 0;
+my $state;
 
 for my $name (split /\n/, $node->safe_psql('postgres', 'SELECT name FROM piece ORDER BY name'))
 {
@@ -89,13 +91,47 @@ cmp_ok($cancelled, '>=', 3, 'texts of 15 MB were cancelled in the middle');
 # Other ways to read a text.
 my $terms = "(SELECT body FROM content WHERE name = 'leet' AND mb = 15)";
 cancelled($_, "SELECT moderation.$_($terms)") for qw(classify explain redact);
-cancelled('normalize', "SELECT moderation.normalize($terms)", 'postgres', NORMALIZED);
-# A whole policy, compiled and run over its own examples.  Compiling is one step, an administrator's, and not cut short.
-my ($state, $cpu, $ms, $memory) = measured("SELECT moderation.load_policy(replace(document, 'policy: terms-of-service', 'policy: other')) FROM document", TIMEOUT);
-note("load_policy: $state after $ms ms, $memory kB");
-is($state, '57014', 'loading a policy is cancelled in the middle');
-cmp_ok($ms, '<', LOADING, 'when it is compiled');
-cmp_ok($memory, '<', LOADED, 'in bounded memory');
+cancelled('normalize', "SELECT length(moderation.normalize($terms))", 'postgres', NORMALIZED);
+cancelled('normalize', "SELECT length(moderation.normalize(repeat(U&'\\FDFA', 300000000)))", 'postgres', HUGE);
+# A mask that would make of a content more than there is memory for.
+($state, my $cpu, my $ms, my $memory) = measured("SELECT moderation.redact((SELECT body FROM content WHERE name = 'leet' AND mb = 1), mask => repeat('#', 10000000))", '60s');
+is($state, 'MD004', 'a content with more findings than can be masked is not masked');
+cmp_ok($memory, '<', NORMALIZED, 'and takes no memory');
+($state, $cpu, $ms, $memory) = measured("SELECT moderation.redact(string_agg(w, ' '), mask => repeat('#', 10000000)) FROM (SELECT 'kill yourself' FROM generate_series(1, 500)) AS t (w)", '60s');
+is($state, '54000', 'a mask that makes of a content more than a value can be is refused');
+cmp_ok($memory, '<', NORMALIZED, 'before it takes memory');
+# A whole policy, parsed, compiled and run over its own examples, cancelled somewhere on the way.
+my $loaded = "SELECT moderation.load_policy(replace(document, 'policy: terms-of-service', 'policy: other')) FROM document";
+my $latest = 0;
+my $stopped = 0;
+sub load_latency
+{
+	my ($timeout, $database) = @_;
+	my ($state, $cpu, $ms, $memory) = measured($loaded, $timeout, $database);
+	return ($state, $ms - $timeout, $memory);
+}
+for my $timeout (20, 60, 120, 200, 300, 400, 600, 900)
+{
+	($state, my $late, $memory) = load_latency($timeout);
+	($state, $late, $memory) = load_latency($timeout) if $late > LATE;
+	note("load_policy: $state, $late ms after its timeout of $timeout ms, $memory kB");
+	ok($state eq '57014' || $state eq '00000', "load_policy() is cancelled after $timeout ms, or done before") or diag($state);
+	cmp_ok($memory, '<', LOADED, 'in bounded memory');
+	next unless $state eq '57014';
+	$stopped++;
+	$latest = $late if $late > $latest;
+}
+cmp_ok($stopped, '>=', 3, 'load_policy() was cancelled in the middle');
+cmp_ok($latest, '<=', LATE, 'in time');
+# What is as late when nothing of ours runs, and when our code does not look.
+($state, $cpu, $ms, $memory) = measured('SELECT pg_sleep(10)', TIMEOUT);
+note('pg_sleep: ' . ($ms - TIMEOUT) . ' ms after its timeout');
+$node->safe_psql('postgres', 'CREATE DATABASE deaf TEMPLATE postgres');
+use_test_library($node, 'deaf');
+$node->safe_psql('deaf', q{ALTER DATABASE deaf SET moderation.test_points = 'interrupts=fail'});
+($state, my $late) = load_latency(60, 'deaf');
+note("load_policy without looks: $state, $late ms after its timeout of 60 ms");
+cmp_ok($late, '>', LATE, 'without looks at the interrupt it would not have been');
 
 # What is no plain text: arrays, JSON; deep, long, and both.
 judged('an array', 1, "INSERT INTO post (list) SELECT array_agg('bomb ' || i) FROM generate_series(1, 100000) AS i");
@@ -103,6 +139,22 @@ judged('deep JSON', 1, "INSERT INTO post (doc) SELECT (repeat('[', 5000) || '\"b
 judged('deep objects', 1, "INSERT INTO post (docb) SELECT (repeat('{\"kill\":', 4000) || '1' || repeat('}', 4000))::jsonb");
 judged('long JSON', 1, "INSERT INTO post (docb) SELECT jsonb_agg('bomb ' || i) FROM generate_series(1, 100000) AS i");
 judged('many keys', 1, "INSERT INTO post (doc) SELECT json_object_agg('key ' || i, i) FROM generate_series(1, 100000) AS i");
+
+# A text of nearly the 256 MB that a policy may allow: cancelled in the middle, and unknown at once where the policy allows less.
+my $huge = "repeat('some harmless words of a letter about the weather ', 5000000)";
+$node->safe_psql('postgres', q{CREATE TABLE huge (account text, body text); SELECT moderation.load_policy(replace(replace(document,
+	'policy: terms-of-service', 'policy: huge'), 'bytes: 16777216', 'bytes: 268435456')) FROM document;
+	SELECT moderation.guard('huge', '{body}', 'account', 'huge')});
+($state, $cpu, $ms, $memory) = measured("INSERT INTO huge (body) SELECT $huge", 800);
+note("250 MB: $state after $ms ms, $cpu ms of processor time, $memory kB");
+is($state, '57014', '250 MB: cancelled in the middle');
+# The server itself copies it several times, which takes long where memory is short: so what counts is the processor's time.
+cmp_ok($cpu, '<=', 800 + LATE, '250 MB: in time');
+cmp_ok($memory, '<', HUGE, '250 MB: in bounded memory');
+($state, $cpu, $ms, $memory) = measured("INSERT INTO post (body) SELECT $huge", '60s');
+note("250 MB, more than the policy allows: $state after $ms ms, $cpu ms of processor time, $memory kB");
+is($state, 'MD004', '250 MB, more than the policy allows: unknown');
+cmp_ok($memory, '<', HUGE, 'in bounded memory');
 
 # Bytes that are no text in any encoding.
 $node->safe_psql('postgres', q{CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'});
