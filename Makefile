@@ -2,7 +2,8 @@
 #
 #   make demo    see it work on a throw-away server         make test    build, install, run every test
 #   make lint    check the policies with their examples     make eval    measure detection (DATA=folder of JSONL)
-#   make bench   what a guard costs, as ratios              make         build;  make install as usual
+#   make bench   what a guard costs, as ratios              make soak    the long tests: hours (.ci/soak --list)
+#   make         build;  make install as usual
 
 # How a row travels, stage by stage; each has its folder in src/, and may include headers of stages to its left only.
 CORE   = base text policy match verdict
@@ -105,7 +106,7 @@ unit: $(UNITS)
 
 benches: $(BENCHES)
 
-demo test eval bench:
+demo test eval bench soak:
 	@POLICY="$(POLICY)" .ci/$@
 
-.PHONY: lint unit benches demo test eval bench test-library install-test-library
+.PHONY: lint unit benches demo test eval bench soak test-library install-test-library
