@@ -8,16 +8,15 @@ package RandomSql;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(random_setup random_script random_accounts);
+our @EXPORT = qw(random_setup random_script);
 
-my $accounts = 60;
+my $accounts = 40;
 my @words = qw(hello harmless words about nothing much the weather 天气 很好 naïve Ünïcode zo rb lax);
 my @bad = qw(zorblax flagword redactword quarword z0rblax ZORBLAX zorblax-zorblax);
 my @tables = qw(post event_1 event letter article);
 
 sub pick { return $_[ int rand @_ ] }
 sub one_in { return int(rand $_[0]) == 0 }
-sub random_accounts { return $accounts }
 
 sub quoted
 {
@@ -35,7 +34,7 @@ sub content
 	return undef if one_in(20);
 	my $text = join ' ', map { pick(@words) } 0 .. rand 12;
 	$text .= ' ' . pick(@bad) . ' ' . pick(@words) if one_in(4);
-	$text .= ' suspendword' if one_in(200);
+	$text .= ' suspendword' if one_in(120);
 	$text = join "\x{200b}", split //, $text if one_in(50);
 	$text .= "'); DROP TABLE post; --" if one_in(50);
 	return $text;
