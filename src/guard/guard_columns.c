@@ -27,6 +27,7 @@
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 PG_FUNCTION_INFO_V1(moderation_reads_content);
 
@@ -87,7 +88,7 @@ mdr_guard_take_back(void)
 {
 	List	   *columns;
 
-	if (!mdr_guard_has_former())
+	if (!mdr_guard_has_former() || MDR_INJECT_FAIL("guard_names"))
 		return NIL;
 	columns = read_columns("SELECT g.relation::oid, a.attnum, a.attname, a.atttypid FROM moderation.guarded AS g"
 						   " JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attname = ANY (g.former_content) AND NOT a.attisdropped"

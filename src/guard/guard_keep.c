@@ -41,6 +41,7 @@
 #include "guard/guard_internal.h"
 #include "ledger/ledger.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 PG_FUNCTION_INFO_V1(moderation_note_guards);
 PG_FUNCTION_INFO_V1(moderation_keep_guards);
@@ -202,7 +203,7 @@ moderation_note_guards(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	Note	   *note;
 
-	if (mdr_guard_working || mdr_guard_updating() || creates_tables(event))
+	if (mdr_guard_working || mdr_guard_updating() || creates_tables(event) || MDR_INJECT_FAIL("guard_note"))
 		PG_RETURN_NULL();
 	if (!registered)
 	{

@@ -30,6 +30,7 @@
 
 #include "guard/guard.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 #define MAX_PENDING		16384	/* events, of some 300 bytes */
 #define MAX_CLEAN		65536	/* bare digests */
@@ -294,6 +295,8 @@ mdr_memo_move(Oid partition, const MdrDigest *digests, int ndigests)
 bool
 mdr_memo_moving(Oid partition)
 {
+	if (MDR_INJECT_FAIL("guard_move"))
+		return nmoving > 0;
 	return nmoving > 0 && partition != moving_from && moving_command == statement();
 }
 

@@ -27,6 +27,7 @@
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 bool
 mdr_guard_has_rows(Oid relation)
@@ -89,6 +90,8 @@ mdr_guard_scan_rows(Oid relation, const char *column)
 	List	   *relations = find_all_inheritors(relation, AccessShareLock, NULL);
 	uint64		rows = 0;
 
+	if (MDR_INJECT_FAIL("guard_rows"))
+		return 0;
 	if (mdr_mode == MDR_MODE_RESTORE)
 	{
 		if (mdr_guard_has_rows(relation))

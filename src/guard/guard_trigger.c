@@ -553,7 +553,7 @@ moderation_verify_row(PG_FUNCTION_ARGS)
 	Changes		changes;
 	MdrRow		row;
 
-	if (passes(data->tg_relation))
+	if (passes(data->tg_relation) || MDR_INJECT_FAIL("guard_after"))
 		return PointerGetDatum(NULL);
 	enter(&workspace);
 	guard = mdr_guard_find(data->tg_relation);
