@@ -2,20 +2,10 @@
  * base.c
  *		Tests of arenas and of errors.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base.h"
-
-static int	tests = 0;
-static int	failures = 0;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%sok %d - %s\n", passed ? "" : "not ", ++tests, what);
-	failures += !passed;
-}
+#include "tap.h"
 
 static bool
 is_zero(const char *bytes, size_t size)
@@ -179,6 +169,5 @@ main(void)
 	limits();
 	failing();
 	errors();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return done();
 }

@@ -10,6 +10,21 @@
 	"  - {id: quote, terms: ['he said'], within: 20, factor: 0}\n" \
 	"  - {id: fiction, terms: [chapter one], within: 0, factor: 0.25}\n"
 
+/* A text, what is to be found in it, and what that shows; the last has no text. */
+typedef struct Case
+{
+	const char *text;
+	const char *expected;
+	const char *what;
+} Case;
+
+static void
+find_all(const Made *made, const Case *cases)
+{
+	for (; cases->text != NULL; cases++)
+		finds(made, cases->text, cases->expected, cases->what);
+}
+
 static void
 terms(void)
 {
@@ -22,21 +37,24 @@ terms(void)
 							RULE("accent", "terms: [Café, ＡＢＣ, 臺灣]")
 							RULE("sign", "terms: [c++, '#x', '.onion']"));
 
-	finds(&made, "a Bomb!", "bomb 2-6", "a word, whatever its case");
-	finds(&made, "bombs abomb bomb1 bombé", "", "not inside a word");
-	finds(&made, "bomb,bomb(bomb)", "bomb 0-4 bomb 5-9 bomb 10-14", "beside punctuation");
-	finds(&made, "bomb", "bomb 0-4", "as the whole text");
-	finds(&made, "", "", "nothing in nothing");
-	finds(&made, "killing skill", "star 0-7", "a star at the end lets the word go on, not begin earlier");
-	finds(&made, "genocide cider", "star 0-8", "a star at the start lets the word begin earlier");
-	finds(&made, "smoothly", "star 0-8", "stars at both ends");
-	finds(&made, "MAKE a\n\ngun", "phrase 0-11", "white space stands for any white space");
-	finds(&made, "makea gun", "", "and is needed");
-	finds(&made, "买炸弹吗", "han 3-9", "a Chinese word among others");
-	finds(&made, "他有枪。", "han 6-9", "a word of one character");
-	finds(&made, "北京大学生活", "han.star 6-12", "a Chinese term with a star may straddle words");
-	finds(&made, "CAFE\xcc\x81 abc 台湾", "accent 0-4 accent 7-10 accent 11-17", "accents, width and traditional characters");
-	finds(&made, "c++ or #x or abc.onion", "sign 0-3 sign 7-9 accent 13-16 sign 16-22", "signs are found where a boundary may be");
+	find_all(&made, (const Case[]) {
+		{"a Bomb!", "bomb 2-6", "a word, whatever its case"},
+		{"bombs abomb bomb1 bombé", "", "not inside a word"},
+		{"bomb,bomb(bomb)", "bomb 0-4 bomb 5-9 bomb 10-14", "beside punctuation"},
+		{"bomb", "bomb 0-4", "as the whole text"},
+		{"", "", "nothing in nothing"},
+		{"killing skill", "star 0-7", "a star at the end lets the word go on, not begin earlier"},
+		{"genocide cider", "star 0-8", "a star at the start lets the word begin earlier"},
+		{"smoothly", "star 0-8", "stars at both ends"},
+		{"MAKE a\n\ngun", "phrase 0-11", "white space stands for any white space"},
+		{"makea gun", "", "and is needed"},
+		{"买炸弹吗", "han 3-9", "a Chinese word among others"},
+		{"他有枪。", "han 6-9", "a word of one character"},
+		{"北京大学生活", "han.star 6-12", "a Chinese term with a star may straddle words"},
+		{"CAFE\xcc\x81 abc 台湾", "accent 0-4 accent 7-10 accent 11-17", "accents, width and traditional characters"},
+		{"c++ or #x or abc.onion", "sign 0-3 sign 7-9 accent 13-16 sign 16-22", "signs are found where a boundary may be"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -54,8 +72,11 @@ straddling(void)
 {
 	Made		made = make(SIMPLE("terms: [大学生]"));
 
-	finds(&made, "大学生", "r 0-9", "a Chinese term that is words");
-	finds(&made, "北京大学生物系", "", "a Chinese term may not straddle words");
+	find_all(&made, (const Case[]) {
+		{"大学生", "r 0-9", "a Chinese term that is words"},
+		{"北京大学生物系", "", "a Chinese term may not straddle words"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -70,17 +91,20 @@ lists(void)
 
 	mdr_engine_rule(made.engine, 0, &rule);
 	ok(rule.nterms == 3 + 3 + 6, "lists are expanded, every combination");
-	finds(&made, "deport all Examplians", "a 0-21", "a list's star counts at the end of a term");
-	finds(&made, "deport all foolanders", "", "and only where it stands");
-	finds(&made, "deport all two  words", "a 0-21", "a list's word may be several");
-	finds(&made, "send the Examplians back", "a 0-24", "a star inside a term lets the word go on");
-	finds(&made, "send the Examplian back", "a 0-23", "or not");
-	finds(&made, "send the Examplians far back", "", "but not further");
-	finds(&made, "send the foolanders back", "", "and no word without star");
-	finds(&made, "Examplians are muskrats", "a 0-23", "stars on both sides of a gap");
-	finds(&made, "Examplians are ratsy", "", "the end counts after a gap, too");
-	finds(&made, "Examplians ate dormrats", "p 0-23", "words of a list are alternatives in a pattern");
-	finds(&made, "averminb armratsb", "b 0-8 b 9-17", "a list inside a word");
+	find_all(&made, (const Case[]) {
+		{"deport all Examplians", "a 0-21", "a list's star counts at the end of a term"},
+		{"deport all foolanders", "", "and only where it stands"},
+		{"deport all two  words", "a 0-21", "a list's word may be several"},
+		{"send the Examplians back", "a 0-24", "a star inside a term lets the word go on"},
+		{"send the Examplian back", "a 0-23", "or not"},
+		{"send the Examplians far back", "", "but not further"},
+		{"send the foolanders back", "", "and no word without star"},
+		{"Examplians are muskrats", "a 0-23", "stars on both sides of a gap"},
+		{"Examplians are ratsy", "", "the end counts after a gap, too"},
+		{"Examplians ate dormrats", "p 0-23", "words of a list are alternatives in a pattern"},
+		{"averminb armratsb", "b 0-8 b 9-17", "a list inside a word"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -93,15 +117,18 @@ patterns(void)
 							RULE("wide", "patterns: [\"（bomb）\", \"[，：]now[!！]\"]")
 							RULE("none", "patterns: ['\\d{3}-\\d{4}']"));
 
-	finds(&made, "Buy a big  gun, sell my gun", "p 0-14 p 16-27", "all matches of a pattern");
-	finds(&made, "xaby xacby xdby", "p 0-4", "a class with a count");
-	finds(&made, "怎么做个炸药", "p 0-18", "a Chinese gap counts characters");
-	finds(&made, "怎么样才能做个炸药", "", "and ends");
-	finds(&made, "ab-ab ab-cd cd-cd", "p 0-5 p 12-17", "a back-reference");
-	finds(&made, "no bomb, a bomb, a bomber", "look 11-15", "look-around");
-	finds(&made, "(bomb) （BOMB）", "wide 0-6 look 1-5 wide 7-17 look 10-14", "full-width signs are literals once folded");
-	finds(&made, "bombs,now! :now！", "look 0-4 wide 5-10 wide 11-18", "and in classes");
-	finds(&made, "call 555-1234 or ٥٥٥-١٢٣٤", "none 5-13 none 17-32", "a pattern that no literal announces");
+	find_all(&made, (const Case[]) {
+		{"Buy a big  gun, sell my gun", "p 0-14 p 16-27", "all matches of a pattern"},
+		{"xaby xacby xdby", "p 0-4", "a class with a count"},
+		{"怎么做个炸药", "p 0-18", "a Chinese gap counts characters"},
+		{"怎么样才能做个炸药", "", "and ends"},
+		{"ab-ab ab-cd cd-cd", "p 0-5 p 12-17", "a back-reference"},
+		{"no bomb, a bomb, a bomber", "look 11-15", "look-around"},
+		{"(bomb) （BOMB）", "wide 0-6 look 1-5 wide 7-17 look 10-14", "full-width signs are literals once folded"},
+		{"bombs,now! :now！", "look 0-4 wide 5-10 wide 11-18", "and in classes"},
+		{"call 555-1234 or ٥٥٥-١٢٣٤", "none 5-13 none 17-32", "a pattern that no literal announces"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -116,21 +143,24 @@ co_occurrence(void)
 							RULE("han", "all_of: [[猫], [狗]], within: 4")
 							RULE("allow", "all_of: [[hot], [wheels]], allow: [hot dog]"));
 
-	finds(&made, "cat and dog", "near 0-11", "one of each");
-	finds(&made, "dog or a cat", "near 0-12", "in any order, twelve characters");
-	finds(&made, "dog or a cats", "", "thirteen characters are too far");
-	finds(&made, "cat cat dog dog cat", "near 4-11 near 12-19", "the nearest pairs");
-	finds(&made, "one two three", "order 0-13", "three in order");
-	finds(&made, "one three two", "", "not out of order");
-	finds(&made, "three one one two two three", "order 10-27", "in order, beginning as late as possible");
-	finds(&made, "blue red green", "three 0-14", "three in any order");
-	finds(&made, "red red blue blue", "", "all of them");
-	finds(&made, "big house", "", "a word does not count for two groups");
-	finds(&made, "big house, big one", "same 0-14", "two words do");
-	finds(&made, "猫吃了狗", "han 0-12", "characters, not bytes");
-	finds(&made, "猫也吃了狗", "", "five characters are too far");
-	finds(&made, "hot dog on wheels", "", "a word in an allowed phrase does not count");
-	finds(&made, "hot dog, hot wheels", "allow 9-19", "another does");
+	find_all(&made, (const Case[]) {
+		{"cat and dog", "near 0-11", "one of each"},
+		{"dog or a cat", "near 0-12", "in any order, twelve characters"},
+		{"dog or a cats", "", "thirteen characters are too far"},
+		{"cat cat dog dog cat", "near 4-11 near 12-19", "the nearest pairs"},
+		{"one two three", "order 0-13", "three in order"},
+		{"one three two", "", "not out of order"},
+		{"three one one two two three", "order 10-27", "in order, beginning as late as possible"},
+		{"blue red green", "three 0-14", "three in any order"},
+		{"red red blue blue", "", "all of them"},
+		{"big house", "", "a word does not count for two groups"},
+		{"big house, big one", "same 0-14", "two words do"},
+		{"猫吃了狗", "han 0-12", "characters, not bytes"},
+		{"猫也吃了狗", "", "five characters are too far"},
+		{"hot dog on wheels", "", "a word in an allowed phrase does not count"},
+		{"hot dog, hot wheels", "allow 9-19", "another does"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -143,20 +173,23 @@ contexts(void)
 							RULE("own", "terms: [gun], unless: [quote, news]")
 							RULE("none", "terms: [knife], unless: []"));
 
-	finds(&made, "bomb", "cat 0-4", "no context");
-	finds(&made, "police said bomb", "cat 12-16*0.40", "a context before");
-	finds(&made, "bomb, reported by x", "cat 0-4*0.40", "a context's pattern behind");
-	finds(&made, "bomb 1234567890 police said", "cat 0-4", "too far");
-	finds(&made, "bomb 123456789 reported", "cat 0-4", "too far by one");
-	finds(&made, "bomb 12345678 reported", "cat 0-4*0.40", "as far as may be");
-	finds(&made, "reported 12345678 bomb", "cat 18-22*0.40", "on the other side");
-	finds(&made, "chapter one. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx bomb", "cat 59-63*0.20", "a context that counts anywhere");
-	finds(&made, "chapter one: police said bomb", "cat 25-29*0.20", "the smallest factor of several");
-	finds(&made, "he said gun", "own 8-11*0.00", "excused altogether, and still told");
-	finds(&made, "he said bomb", "cat 8-12", "not a context of this rule");
-	finds(&made, "chapter one gun", "own 12-15", "a rule's own contexts replace the category's");
-	finds(&made, "police said knife", "none 12-17", "or nothing excuses");
-	finds(&made, "p o l i c e  s a i d bomb", "cat 21-25", "a disguised context is none");
+	find_all(&made, (const Case[]) {
+		{"bomb", "cat 0-4", "no context"},
+		{"police said bomb", "cat 12-16*0.40", "a context before"},
+		{"bomb, reported by x", "cat 0-4*0.40", "a context's pattern behind"},
+		{"bomb 1234567890 police said", "cat 0-4", "too far"},
+		{"bomb 123456789 reported", "cat 0-4", "too far by one"},
+		{"bomb 12345678 reported", "cat 0-4*0.40", "as far as may be"},
+		{"reported 12345678 bomb", "cat 18-22*0.40", "on the other side"},
+		{"chapter one. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx bomb", "cat 59-63*0.20", "a context that counts anywhere"},
+		{"chapter one: police said bomb", "cat 25-29*0.20", "the smallest factor of several"},
+		{"he said gun", "own 8-11*0.00", "excused altogether, and still told"},
+		{"he said bomb", "cat 8-12", "not a context of this rule"},
+		{"chapter one gun", "own 12-15", "a rule's own contexts replace the category's"},
+		{"police said knife", "none 12-17", "or nothing excuses"},
+		{"p o l i c e  s a i d bomb", "cat 21-25", "a disguised context is none"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -167,12 +200,15 @@ allowed(void)
 							RULE("a", "terms: ['*cunt*', 'tit', 'shoot*', 'shoot a photo op'], allow: [photo shoot, shoot a photo]")
 							RULE("b", "terms: ['shoot*'], patterns: ['bang.{1,9}shoot']"));
 
-	finds(&made, "Scunthorpe cunts", "a 11-16", "the policy's phrases");
-	finds(&made, "great tit mouse", "", "with a star");
-	finds(&made, "a photo shoot", "b 8-13", "a rule's phrases are its own");
-	finds(&made, "shoot a photo", "b 0-5", "whatever side the term is on");
-	finds(&made, "shoot a photo op", "a 0-16 b 0-5", "the longest match wins");
-	finds(&made, "photo shooting", "a 6-14 b 6-14", "an allowed phrase has boundaries, too");
+	find_all(&made, (const Case[]) {
+		{"Scunthorpe cunts", "a 11-16", "the policy's phrases"},
+		{"great tit mouse", "", "with a star"},
+		{"a photo shoot", "b 8-13", "a rule's phrases are its own"},
+		{"shoot a photo", "b 0-5", "whatever side the term is on"},
+		{"shoot a photo op", "a 0-16 b 0-5", "the longest match wins"},
+		{"photo shooting", "a 6-14 b 6-14", "an allowed phrase has boundaries, too"},
+		{NULL}
+	});
 	unmake(&made);
 }
 
@@ -186,16 +222,18 @@ views(void)
 							RULE("join", "patterns: ['\\bmake\\s+a\\s+gun\\b', '买.{0,2}枪支']")
 							RULE("group", "all_of: [[kill], [them]]"));
 
-	finds(&made, "k1ll", "t 0-4/leet leet 0-4/leet", "digits for letters");
-	finds(&made, "k i l l", "t 0-7/joined", "spread letters");
-	finds(&made, "kiiiill", "t 0-7/squeezed", "stretched letters");
-	finds(&made, "m a k e  b o m b", "t 0-16/joined", "a phrase without its spaces");
-	finds(&made, "m.a.k.e a g.u.n", "join 0-15/joined", "a pattern without its spaces");
-	finds(&made, "买*枪*支", "join 0-11/joined", "a Chinese pattern through punctuation");
-	finds(&made, "炸*弹", "t 0-7/joined", "a Chinese term through punctuation");
-	finds(&made, "kill them k1ll", "group 0-9 t 0-4 plain 0-4 leet 0-4 group 5-14/leet t 10-14/leet leet 10-14/leet",
-		  "what the plain text has is told once only");
-	finds(&made, "k1ll th3m", "group 0-9/leet t 0-4/leet leet 0-4/leet", "words of a group in a view");
+	find_all(&made, (const Case[]) {
+		{"k1ll", "t 0-4/leet leet 0-4/leet", "digits for letters"},
+		{"k i l l", "t 0-7/joined", "spread letters"},
+		{"kiiiill", "t 0-7/squeezed", "stretched letters"},
+		{"m a k e  b o m b", "t 0-16/joined", "a phrase without its spaces"},
+		{"m.a.k.e a g.u.n", "join 0-15/joined", "a pattern without its spaces"},
+		{"买*枪*支", "join 0-11/joined", "a Chinese pattern through punctuation"},
+		{"炸*弹", "t 0-7/joined", "a Chinese term through punctuation"},
+		{"kill them k1ll", "group 0-9 t 0-4 plain 0-4 leet 0-4 group 5-14/leet t 10-14/leet leet 10-14/leet", "what the plain text has is told once only"},
+		{"k1ll th3m", "group 0-9/leet t 0-4/leet leet 0-4/leet", "words of a group in a view"},
+		{NULL}
+	});
 	unmake(&made);
 }
 

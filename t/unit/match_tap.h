@@ -7,35 +7,12 @@
 #ifndef MATCH_TAP_H
 #define MATCH_TAP_H
 
+#include "tap.h"
 #include "verdict/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int	tap_tests;
-static int	tap_failures;
-
-__attribute__((unused)) static bool
-ok(bool passed, const char *format,...)
-{
-	va_list		arguments;
-
-	printf("%sok %d - ", passed ? "" : "not ", ++tap_tests);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	putchar('\n');
-	tap_failures += !passed;
-	return passed;
-}
-
-__attribute__((unused)) static int
-done(void)
-{
-	printf("1..%d\n", tap_tests);
-	return tap_failures > 0;
-}
 
 __attribute__((unused, noreturn)) static void
 bail(const char *what, const MdrError *error)

@@ -5,18 +5,9 @@
 #define MDR_PURE
 #include "../../src/recorder/recorder_event.c"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-static int	tests = 0;
-static int	failed = 0;
-
-static void
-check(bool good, const char *what)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, what);
-	failed += !good;
-}
+#include "tap.h"
 
 static bool
 same(const char *a, const char *b)
@@ -107,7 +98,7 @@ damage(const char *good, uint64_t length)
 		alone = alone && !read_all(bytes, length, NULL, &count);
 		free(bytes);
 	}
-	check(alone, "one wrong bit anywhere is noticed");
+	ok(alone, "one wrong bit anywhere is noticed");
 
 	for (uint64_t cut = 0; cut < length; cut++)
 	{
@@ -117,7 +108,7 @@ damage(const char *good, uint64_t length)
 		alone = alone && !read_all(bytes, cut, NULL, &count);
 		free(bytes);
 	}
-	check(alone, "a unit that is cut short is noticed");
+	ok(alone, "a unit that is cut short is noticed");
 
 	/* A right CRC does not make sense of nonsense; exact allocations let a sanitizer see every step too far. */
 	for (int round = 0; round < 200000; round++)
@@ -141,7 +132,7 @@ damage(const char *good, uint64_t length)
 		}
 		free(bytes);
 	}
-	check(sum > 0 && accepted > 0, "nonsense with a right CRC is read without harm");
+	ok(sum > 0 && accepted > 0, "nonsense with a right CRC is read without harm");
 }
 
 static void
@@ -156,13 +147,13 @@ resynchronise(const char *good, uint64_t length)
 	size = length - 7;
 	memcpy(file + size, good, length);
 	size += length;
-	check(!read_all(file, size, NULL, &count), "a torn unit is no unit");
+	ok(!read_all(file, size, NULL, &count), "a torn unit is no unit");
 	at = mdr_unit_seek(file, 1, size);
 	while (at < size && !read_all(file + at, size - at, NULL, &count))
 		at = mdr_unit_seek(file, at + 1, size);
-	check(at == length - 7, "the next whole unit is found");
-	check(mdr_unit_seek(file, at + 1, size) == size, "and none after it");
-	check(mdr_unit_seek("MDR", 0, 3) == 3 && mdr_unit_seek("", 0, 0) == 0, "less than a magic is none");
+	ok(at == length - 7, "the next whole unit is found");
+	ok(mdr_unit_seek(file, at + 1, size) == size, "and none after it");
+	ok(mdr_unit_seek("MDR", 0, 3) == 3 && mdr_unit_seek("", 0, 0) == 0, "less than a magic is none");
 	free(file);
 }
 
@@ -178,7 +169,7 @@ main(void)
 	char	   *bytes;
 
 	/* Check value of CRC-32C for "123456789". */
-	check(~crc_add(0xFFFFFFFF, "123456789", 9) == 0xE3069283, "the CRC is CRC-32C");
+	ok(~crc_add(0xFFFFFFFF, "123456789", 9) == 0xE3069283, "the CRC is CRC-32C");
 
 	memset(content, 'x', sizeof(content));
 	content[5] = '\0';
@@ -212,12 +203,12 @@ main(void)
 	length = mdr_unit_length(records, 3);
 	bytes = malloc(length);
 	mdr_unit_encode(MDR_UNIT_REFUSED, 4711, records, 3, bytes);
-	check(mdr_unit_head(bytes, length, &unit) && unit.length == length && unit.table == 4711 && unit.nrecords == 3 &&
+	ok(mdr_unit_head(bytes, length, &unit) && unit.length == length && unit.table == 4711 && unit.nrecords == 3 &&
 		  unit.kind == MDR_UNIT_REFUSED, "the head says what the unit is");
-	check(read_all(bytes, length, back, &count) && count == 3, "a unit of three is read");
-	check(same_record(&records[0], &back[0]) && same_record(&records[1], &back[1]) && same_record(&records[2], &back[2]),
+	ok(read_all(bytes, length, back, &count) && count == 3, "a unit of three is read");
+	ok(same_record(&records[0], &back[0]) && same_record(&records[1], &back[1]) && same_record(&records[2], &back[2]),
 		  "what went in comes out");
-	check(!mdr_unit_head(bytes, MDR_UNIT_HEAD - 1, &unit), "less than a head is none");
+	ok(!mdr_unit_head(bytes, MDR_UNIT_HEAD - 1, &unit), "less than a head is none");
 	free(bytes);
 
 	records[2].content_length = 20;
@@ -225,11 +216,10 @@ main(void)
 	length = mdr_unit_length(&records[1], 2);
 	bytes = malloc(length);
 	mdr_unit_encode(MDR_UNIT_REFUSED, 1, &records[1], 2, bytes);
-	check(read_all(bytes, length, back, &count) && count == 2 && back[1].nrules == MDR_RECORD_RULES, "only so many rules are kept");
+	ok(read_all(bytes, length, back, &count) && count == 2 && back[1].nrules == MDR_RECORD_RULES, "only so many rules are kept");
 	damage(bytes, length);
 	resynchronise(bytes, length);
 	free(bytes);
 
-	printf("1..%d\n", tests);
-	return failed != 0;
+	return done();
 }

@@ -2,23 +2,13 @@
  * text_fold.c
  *		Tests of the fold: against ICU over all of Unicode, against itself in other spellings, and path against path.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "text/text_parts.h"
+#include "tap.h"
 #include "text_reference.h"
-
-static int	tests = 0;
-static int	failures = 0;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%sok %d - %s\n", passed ? "" : "not ", ++tests, what);
-	failures += !passed;
-}
 
 static MdrArena *arena;
 
@@ -204,17 +194,6 @@ every_decomposition(void)
 	}
 	printf("# %d strings\n", forms);
 	ok(wrong == 0, "every canonical decomposition folds like its composition");
-}
-
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t
-roll(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t) (seed >> 32) % n;
 }
 
 /* A code point of a script that is drawn, with a liking for what composes and collapses. */
@@ -526,6 +505,5 @@ main(void)
 	without_memory();
 	at_length();
 	mdr_arena_destroy(arena);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return done();
 }

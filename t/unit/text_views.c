@@ -3,26 +3,17 @@
  *		Tests of the views: what each makes of disguises, which texts show signs of one, what counts as changed, and
  *		that spans lead back to the bytes given.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "text/text_parts.h"
+#include "tap.h"
 
 #define LEET	 (1 << MDR_VIEW_LEET)
 #define JOINED	 (1 << MDR_VIEW_JOINED)
 #define SQUEEZED (1 << MDR_VIEW_SQUEEZED)
 
-static int	tests = 0;
-static int	failures = 0;
 static MdrArena *arena;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%sok %d - %s\n", passed ? "" : "not ", ++tests, what);
-	failures += !passed;
-}
 
 static void
 must(MdrStatus status)
@@ -293,17 +284,6 @@ terms_go_the_same_way(void)
 }
 
 /* ---------- spans ---------- */
-
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t
-roll(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t) (seed >> 32) % n;
-}
 
 /* Text of disguises, accents, wide letters, marks out of order, and, if invalid, broken bytes. */
 static uint32_t
@@ -584,6 +564,5 @@ main(void)
 	hostile_bytes();
 	without_memory();
 	mdr_arena_destroy(arena);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return done();
 }

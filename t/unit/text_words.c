@@ -3,23 +3,14 @@
  *		Tests of word boundaries by script, and of whole words where words have no spaces.
  */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "text/text_parts.h"
+#include "tap.h"
 
-static int	tests = 0;
-static int	failures = 0;
 static MdrArena *arena;
-
-static void
-ok(bool passed, const char *what)
-{
-	printf("%sok %d - %s\n", passed ? "" : "not ", ++tests, what);
-	failures += !passed;
-}
 
 static MdrText
 fold(const char *given)
@@ -236,6 +227,5 @@ main(void)
 	at_length();
 	mdr_text_release();
 	mdr_arena_destroy(arena);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return done();
 }
