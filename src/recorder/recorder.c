@@ -25,6 +25,7 @@
 #include "recorder/recorder_spool.h"
 #include "recorder/recorder_write.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 #define POLL_MS 250				/* a lost wake-up costs so much at most */
 #define DEGRADED_MS 50			/* waited while the worker is known to be stuck */
@@ -111,6 +112,7 @@ fall_back(MdrRing *ring, MdrSending *sending)
 
 	if (sending->spooled)
 		return;
+	MDR_INJECT("refuse_fallback");
 	sending->spooled = true;
 	spooled = sending->bytes != NULL && mdr_spool_append(sending->bytes, sending->length);
 	if (!spooled)
@@ -136,6 +138,7 @@ wait_for_worker(MdrRing *ring, uint64 ticket, MdrLook look, MdrSending *sending)
 			look = mdr_ring_start(ring) ? MDR_LOOK_WAIT : MDR_LOOK_HOPELESS;
 		if (look != MDR_LOOK_WAIT)
 			return look == MDR_LOOK_RECORDED;
+		MDR_INJECT("refuse_wait");
 
 		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 		if (left <= 0)
@@ -155,7 +158,7 @@ wait_for_worker(MdrRing *ring, uint64 ticket, MdrLook look, MdrSending *sending)
 			 * Cancel and termination are served, but not before the events are safe: the worker may still die, or never come to
 			 * life, with nobody left to notice.  What both record is taken once.
 			 */
-			if (mdr_interrupt_ends_compat())
+			if (mdr_interrupt_ends_compat() && !MDR_INJECT_FAIL("no_spool_at_interrupt"))
 				fall_back(ring, sending);
 			RESUME_INTERRUPTS();
 			CHECK_FOR_INTERRUPTS();
@@ -170,7 +173,7 @@ static void
 send_refused(MdrSending *sending)
 {
 	MdrRing    *ring = mdr_ring(true);
-	MdrLook		look;
+	MdrLook		look = MDR_LOOK_HOPELESS;
 	uint64		ticket;
 
 	if (ring == NULL || sending->bytes == NULL)
@@ -178,7 +181,7 @@ send_refused(MdrSending *sending)
 		fall_back(ring, sending);
 		return;
 	}
-	if (!mdr_ring_put(ring, sending->bytes, sending->length, true, &ticket, &look))
+	if (MDR_INJECT_FAIL("ring_full") || !mdr_ring_put(ring, sending->bytes, sending->length, true, &ticket, &look))
 	{
 		fall_back(ring, sending);
 		if (look == MDR_LOOK_START)
@@ -187,7 +190,8 @@ send_refused(MdrSending *sending)
 			mdr_ring_need(ring);
 		return;
 	}
-	if (wait_for_worker(ring, ticket, look, sending))
+	MDR_INJECT("refuse_put");
+	if (MDR_INJECT_FAIL("no_wait") || wait_for_worker(ring, ticket, look, sending))
 		return;
 	fall_back(ring, sending);
 	mdr_ring_withdraw(ring, ticket);
@@ -203,16 +207,19 @@ mdr_record_refused(const MdrEvent *events, int nevents)
 	if (nevents <= 0 || RecoveryInProgress() || IsBinaryUpgrade)
 		return;
 
+	MDR_INJECT("refuse_begin");
 	/* From here on an interrupt waits until the events are safe. */
 	HOLD_INTERRUPTS();
 	records = palloc(sizeof(MdrRecord) * nevents);
 	for (int i = 0; i < nevents; i++)
 		record_of(&events[i], &records[i]);
 	encode(MDR_UNIT_REFUSED, records, nevents, &sending);
+	MDR_INJECT("refuse_built");
 	send_refused(&sending);
 	if (sending.bytes != NULL)
 		pfree(sending.bytes);
 	pfree(records);
+	MDR_INJECT("refuse_done");
 	RESUME_INTERRUPTS();
 }
 

@@ -242,7 +242,7 @@ mdr_ring_start(MdrRing *ring)
 		pfree(start_handle);
 		start_handle = NULL;
 	}
-	if (mdr_shielded(start_register, NULL))
+	if (!MDR_INJECT_FAIL("no_worker") && mdr_shielded(start_register, NULL))
 		return true;
 	start_handle = NULL;
 	start_failed(ring, start_generation, false);

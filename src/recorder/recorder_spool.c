@@ -27,6 +27,7 @@
 
 #include "recorder/recorder_event.h"
 #include "recorder/recorder_spool.h"
+#include "server/server_inject.h"
 
 #define SPOOL_FOLDER "moderation_spool"
 #define SPOOL_DRAINING ".draining"
@@ -107,8 +108,14 @@ write_all(int file, const char *bytes, uint64 length)
 	/* One call as a rule; the kernel may take less of what is larger than 2 GB, or when the disk is full. */
 	while (length > 0)
 	{
-		ssize_t		written = write(file, bytes, length);
+		ssize_t		written = write(file, bytes, MDR_INJECT_FAIL("spool_half") ? Max(1, length / 2) : length);
 
+		MDR_INJECT("spool_written_half");
+		if (MDR_INJECT_FAIL("spool_no_space"))
+		{
+			errno = ENOSPC;
+			return false;
+		}
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written <= 0)
@@ -136,7 +143,10 @@ append(const char *suffix, const char *bytes, uint64 length)
 	if (file < 0)
 		return false;
 
-	if (fstat(file, &before) < 0)
+	MDR_INJECT("spool_locked");
+	if (MDR_INJECT_FAIL("no_spool"))
+		done = true;
+	else if (fstat(file, &before) < 0)
 		complain("stat file", path);
 	else if (!write_all(file, bytes, length))
 	{
@@ -149,9 +159,11 @@ append(const char *suffix, const char *bytes, uint64 length)
 
 	/* Several flush at once: what each has written is in the file, and the file in its folder, before the lock is given up. */
 	(void) flock(file, LOCK_UN);
+	MDR_INJECT("spool_written");
 	if (done && pg_fsync(file) < 0)
 		done = complain("fsync file", path);
 	close(file);
+	MDR_INJECT("spool_flushed");
 	return done;
 }
 

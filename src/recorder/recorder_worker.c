@@ -40,6 +40,7 @@
 #include "recorder/recorder_spool.h"
 #include "recorder/recorder_write.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 #define RETRY_MS 50				/* after an error that passes */
 #define GIVE_UP_MS 5000			/* after so long without resources a batch goes back to its senders */
@@ -148,8 +149,12 @@ write_unit(MdrUnit *unit, bool strikes, bool keep_content, MdrAttempt *attempt)
 			}
 			continue;
 		}
+		MDR_INJECT("worker_insert");
+		if (MDR_INJECT_FAIL("no_dedupe"))
+			(void) pg_strong_random(record.violation_id, sizeof(record.violation_id));
 		if (!mdr_write_record(&record, now, keep_content, true))
 			continue;			/* recorded before: no second strike */
+		MDR_INJECT("worker_ladder");
 		attempt->recorded++;
 		if (now)
 		{
@@ -229,6 +234,7 @@ attempt_all(MdrTaken *taken, int count, bool strikes, bool keep_content, MdrAtte
 		SPI_finish();
 		PopActiveSnapshot();
 		attempt->phase = MDR_PHASE_COMMIT;
+		MDR_INJECT("worker_commit");
 		CommitTransactionCommand();
 		committed = true;
 	}
@@ -344,12 +350,15 @@ serve_ring(char *space)
 
 	if (count == 0)
 		return false;
+	MDR_INJECT("worker_taken");
 	pgstat_report_activity(STATE_RUNNING, "recording violations");
 	MemoryContextSwitchTo(batch_context);
 	if (record_all(taken, count, &recorded))
 	{
 		stuck_since = 0;
+		MDR_INJECT("worker_committed");
 		mdr_ring_acknowledge(ring, taken, count, recorded);
+		MDR_INJECT("worker_acknowledged");
 	}
 	else
 	{
@@ -441,6 +450,7 @@ drain(MdrSpool *spool, char *space, int64 *recorded)
 				return false;
 		MemoryContextReset(batch_context);
 		MemoryContextReset(spool_context);
+		MDR_INJECT("drain_half");
 		CHECK_FOR_INTERRUPTS();
 		(void) serve_ring(space);
 	}
@@ -473,6 +483,7 @@ serve_spool(char *space)
 	{
 		MemoryContextSwitchTo(TopMemoryContext);
 		spool = mdr_spool_open();
+		MDR_INJECT("drain_opened");
 		done = spool == NULL ? !mdr_spool_pending() : drain(spool, space, &recorded);
 	}
 	PG_CATCH();
@@ -483,8 +494,10 @@ serve_spool(char *space)
 		done = false;
 	}
 	PG_END_TRY();
+	MDR_INJECT("drain_done");
 	if (spool != NULL)
 		mdr_spool_close(spool, done);
+	MDR_INJECT("drain_closed");
 	MemoryContextReset(batch_context);
 	MemoryContextReset(spool_context);
 	mdr_ring_acknowledge(ring, NULL, 0, recorded);
@@ -689,10 +702,12 @@ mdr_recorder_main(Datum argument)
 
 	batch_context = AllocSetContextCreate(TopMemoryContext, "moderation recorder batch", ALLOCSET_DEFAULT_SIZES);
 	spool_context = AllocSetContextCreate(TopMemoryContext, "moderation recorder spool", ALLOCSET_DEFAULT_SIZES);
+	MDR_INJECT("worker_started");
 	ring = mdr_ring(false);
 	if (ring == NULL || !mdr_ring_claim(ring))
 		proc_exit(0);			/* another worker is there already */
 	before_shmem_exit(at_exit, (Datum) 0);
+	MDR_INJECT("worker_claimed");
 	serve();
 	pgstat_report_stat(true);
 	proc_exit(0);

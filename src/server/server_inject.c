@@ -62,6 +62,31 @@ wait_for_removal(const char *point)
 		pg_usleep(1000);
 }
 
+/* Whether this is the first time in this database; a file remembers it over restarts. */
+static bool
+first_time(const char *point)
+{
+	char		path[128];
+	int			file;
+
+	snprintf(path, sizeof(path), "moderation_test.%s.%u", point, MyDatabaseId);
+	file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (file < 0)
+		return false;
+	close(file);
+	return true;
+}
+
+static void
+tell(const char *point, const char *action, size_t length)
+{
+	char		line[256];
+	int			size = snprintf(line, sizeof(line), "moderation_test: %u %s %.*s %d\n", MyDatabaseId, point, (int) length, action, MyProcPid);
+
+	if (write(STDERR_FILENO, line, Min(size, (int) sizeof(line) - 1)) < 0)
+		return;
+}
+
 bool
 mdr_inject(const char *point)
 {
@@ -86,9 +111,10 @@ mdr_inject(const char *point)
 		if (nth != NULL)
 		{
 			size = nth - action;
-			if (count_visit(point) != atoi(nth + 1))
+			if (strncmp(nth, "/once", 5) == 0 ? !first_time(point) : count_visit(point) != atoi(nth + 1))
 				continue;
 		}
+		tell(point, action, size);
 #define IS(name) (size == strlen(name) && strncmp(action, name, size) == 0)
 		if (IS("fail"))
 			return true;
@@ -98,6 +124,8 @@ mdr_inject(const char *point)
 			InterruptPending = QueryCancelPending = true;
 		if (IS("terminate"))
 			InterruptPending = ProcDiePending = true;
+		if (IS("lost"))
+			InterruptPending = ClientConnectionLost = true;
 		if (IS("crash"))
 			kill(PostmasterPid, SIGKILL);
 		if (IS("crash") || IS("kill"))

@@ -11,10 +11,13 @@
  *	terminate	the backend is terminated, as by pg_terminate_backend(), likewise
  *	kill		the process ends by SIGKILL, so that the server restarts
  *	crash		the postmaster and the process end by SIGKILL
+ *	lost		the client is found to be gone, as by a failed write to it
  *	wait		writes the file moderation_test.POINT into the data directory and goes on when somebody has removed it
  *	fail		MDR_INJECT_FAIL(point) is true
  *
- * "point=action/N" acts the Nth time that this process comes by, and only then.
+ * "point=action/N" acts the Nth time that this process comes by, and only then; "point=action/once" the first time that any
+ * process of the database does (it leaves the file moderation_test.POINT.DATABASE in the data directory).  Whatever is made to
+ * happen is told to the server's standard error: "moderation_test: DATABASE POINT ACTION PID".
  *
  * moderation.test_fail_alloc = N has the Nth allocation fail that the core makes from an arena from now on.
  *
