@@ -101,8 +101,10 @@ static bool
 parcel_make(void *argument)
 {
 	MdrParcel  *parcel = argument;
-	dsm_segment *segment = dsm_create(parcel->length, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+	dsm_segment *segment;
 
+	MDR_INJECT("ring_parcel");
+	segment = dsm_create(parcel->length, DSM_CREATE_NULL_IF_MAXSEGMENTS);
 	if (segment == NULL)
 		return false;
 	memcpy(dsm_segment_address(segment), parcel->bytes, parcel->length);

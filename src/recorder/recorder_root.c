@@ -21,6 +21,7 @@
 
 #include "recorder/recorder_compat.h"
 #include "recorder/recorder_ring.h"
+#include "server/server_inject.h"
 
 /* The name carries the layout: sessions that still run an older library keep to their own root. */
 #define ROOT_NAME "moderation recorder 1"
@@ -95,7 +96,10 @@ root_prepare(void *memory)
 static bool
 root_find(void *unused)
 {
-	MdrRoot    *found = mdr_named_memory_compat(ROOT_NAME, sizeof(MdrRoot), root_prepare);
+	MdrRoot    *found;
+
+	MDR_INJECT("ring_root");
+	found = mdr_named_memory_compat(ROOT_NAME, sizeof(MdrRoot), root_prepare);
 
 	LWLockRegisterTranche(found->tranche, "moderation_recorder");
 	root = found;
@@ -189,6 +193,7 @@ ring_find(void *argument)
 
 	/* What is mapped here stays mapped, whatever becomes of the transaction. */
 	CurrentResourceOwner = NULL;
+	MDR_INJECT("ring_make");
 	LWLockAcquire(&root->lock, create ? LW_EXCLUSIVE : LW_SHARED);
 	entry = entry_of(MyDatabaseId);
 	if (entry != NULL)
