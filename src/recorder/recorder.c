@@ -14,7 +14,10 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/wait_event.h"
 
@@ -47,7 +50,8 @@ typedef struct MdrSending
 	int			nrecords;
 	char	   *bytes;			/* NULL when there was no memory for it */
 	uint64		length;
-	bool		spooled;		/* or, if even that failed, logged */
+	bool		fell_back;		/* spooled or, if even that failed, logged */
+	bool		spooled;
 	bool		timed_out;
 } MdrSending;
 
@@ -108,31 +112,32 @@ encode(MdrUnitKind kind, MdrRecord *records, int nrecords, MdrSending *sending)
 static void
 fall_back(MdrRing *ring, MdrSending *sending)
 {
-	bool		spooled;
-
-	if (sending->spooled)
+	if (sending->fell_back)
 		return;
 	MDR_INJECT("refuse_fallback");
-	sending->spooled = true;
-	spooled = sending->bytes != NULL && mdr_spool_append(sending->bytes, sending->length);
-	if (!spooled)
+	sending->fell_back = true;
+	sending->spooled = sending->bytes != NULL && mdr_spool_append(sending->bytes, sending->length);
+	if (!sending->spooled)
 		for (int i = 0; i < sending->nrecords; i++)
-			mdr_log_record(&sending->records[i], "neither the worker nor the spool could take it");
+			mdr_log_record(&sending->records[i], "neither the worker nor the spool took it, or its evidence");
 	if (ring != NULL)
-		mdr_ring_fell_back(ring, sending->timed_out, spooled);
+		mdr_ring_fell_back(ring, sending->timed_out, sending->spooled);
 }
 
 /* Waits for the worker.  True if it has recorded the unit; false when the caller must make it durable otherwise. */
 static bool
 wait_for_worker(MdrRing *ring, uint64 ticket, MdrLook look, MdrSending *sending)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz deadline = TimestampTzPlusMilliseconds(now, ring->degraded ? Min(DEGRADED_MS, mdr_record_timeout)
-													   : mdr_record_timeout);
+	long		timeout = ring->degraded ? Min(DEGRADED_MS, mdr_record_timeout) : mdr_record_timeout;
+	instr_time	start;
 
+	/* The time that passes, not the clock, which may be set back meanwhile. */
+	INSTR_TIME_SET_CURRENT(start);
 	for (;;)
 	{
+		instr_time	now;
 		long		left;
+		int			events;
 
 		if (look == MDR_LOOK_START)
 			look = mdr_ring_start(ring) ? MDR_LOOK_WAIT : MDR_LOOK_HOPELESS;
@@ -140,13 +145,21 @@ wait_for_worker(MdrRing *ring, uint64 ticket, MdrLook look, MdrSending *sending)
 			return look == MDR_LOOK_RECORDED;
 		MDR_INJECT("refuse_wait");
 
-		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SUBTRACT(now, start);
+		left = timeout - (long) INSTR_TIME_GET_MILLISEC(now);
 		if (left <= 0)
 		{
 			sending->timed_out = true;
 			return false;
 		}
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(left, POLL_MS), PG_WAIT_EXTENSION);
+		events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH, Min(left, POLL_MS), PG_WAIT_EXTENSION);
+		if (events & WL_POSTMASTER_DEATH)
+		{
+			/* The ring goes with the server, and perhaps so does who holds its lock. */
+			fall_back(NULL, sending);
+			proc_exit(1);
+		}
 		ResetLatch(MyLatch);
 
 		look = mdr_ring_look(ring, ticket);
@@ -194,7 +207,8 @@ send_refused(MdrSending *sending)
 	if (MDR_INJECT_FAIL("no_wait") || wait_for_worker(ring, ticket, look, sending))
 		return;
 	fall_back(ring, sending);
-	mdr_ring_withdraw(ring, ticket);
+	/* What no file took is left in the ring: the worker may yet be able to record it. */
+	mdr_ring_withdraw(ring, ticket, sending->spooled);
 }
 
 void
@@ -285,11 +299,18 @@ mdr_record_noted(void)
 static void
 count_uncounted(MdrRecorderStatus *status)
 {
+	Oid			table = mdr_relation("violation");
 	MdrUser		user;
 	bool		null;
 
-	if (!OidIsValid(mdr_relation("violation")))
+	if (!OidIsValid(table))
 		return;
+	/* Whoever asks how the recorder fares while somebody has locked the table wants an answer now. */
+	if (!ConditionalLockRelationOid(table, AccessShareLock))
+	{
+		status->uncounted = -1;
+		return;
+	}
 	mdr_become_owner(&user);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -322,6 +343,7 @@ mdr_recorder_status(MdrRecorderStatus *status)
 		status->fallbacks = ring->fallbacks;
 		status->registration_failures = ring->registration_failures;
 		status->timeouts = ring->timeouts;
+		status->logged = ring->logged;
 		status->degraded = ring->degraded;
 		LWLockRelease(&ring->lock);
 	}
@@ -349,10 +371,10 @@ look_for_spool(XactEvent event, void *unused)
 	if (looked || event != XACT_EVENT_PRE_COMMIT)
 		return;
 	looked = true;
-	if (!IsUnderPostmaster || MyBackendType != B_BACKEND || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_pending())
+	if (!IsUnderPostmaster || MyBackendType != B_BACKEND || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_exists())
 		return;
 	ring = mdr_ring(true);
-	if (ring != NULL)
+	if (ring != NULL && (mdr_spool_pending() || mdr_ring_retry_due(ring)))
 		mdr_ring_need(ring);
 }
 

@@ -78,12 +78,13 @@ typedef struct MdrRecorderStatus
 	int64		fallbacks;		/* refusals that went to the spool, or, if that failed too, to the server log */
 	int64		registration_failures;	/* a worker was needed and could not be started */
 	int64		timeouts;		/* refusals that waited for moderation.record_timeout in vain */
+	int64		logged;			/* fallbacks that the spool could not take either: the server log has them, and perhaps the ring */
 	bool		degraded;		/* the last wait was in vain: refusals now wait only briefly, then use the spool */
-	int64		uncounted;		/* recorded strikes that the ladder has yet to count */
+	int64		uncounted;		/* recorded strikes that the ladder has yet to count; -1 while the table is locked */
 	TimestampTz oldest_uncounted;	/* when the oldest of them occurred; 0 when there is none */
 } MdrRecorderStatus;
 
-/* Reads only; works on a standby.  The caller is in a transaction.  Raises only what reading a table raises. */
+/* Reads only; works on a standby; waits for no lock.  The caller is in a transaction.  Raises only what reading a table raises. */
 extern void mdr_recorder_status(MdrRecorderStatus *status);
 
 extern void mdr_recorder_init(void);	/* from _PG_init */

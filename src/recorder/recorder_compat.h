@@ -54,7 +54,7 @@ mdr_interrupt_ends_compat(void)
 	if (TransactionTimeoutPending)
 		return true;
 #endif
-	return QueryCancelPending || ProcDiePending || CheckClientConnectionPending;
+	return QueryCancelPending || ProcDiePending || CheckClientConnectionPending || ClientConnectionLost;
 }
 
 #endif							/* MDR_RECORDER_COMPAT_H */

@@ -25,6 +25,8 @@
 
 #define STALE_MS 1000			/* a start that takes longer is taken over, once */
 #define FAILED_MS 1000			/* after a start has died, none is tried for so long */
+#define RETRY_MIN_MS 1000		/* what could not be recorded is tried again after so long, then after twice as long, */
+#define RETRY_MAX_MS 300000		/* up to this */
 #define NOBODY (-1)
 
 /* The start that this process made last, if it may still be under way. */
@@ -286,7 +288,7 @@ mdr_ring_check_start(MdrRing *ring)
 }
 
 void
-mdr_ring_withdraw(MdrRing *ring, uint64 ticket)
+mdr_ring_withdraw(MdrRing *ring, uint64 ticket, bool safe)
 {
 	dsm_handle	segment = DSM_HANDLE_INVALID;
 	MdrSlot    *slot = slot_of(ring, ticket);
@@ -295,7 +297,7 @@ mdr_ring_withdraw(MdrRing *ring, uint64 ticket)
 	if (ring->tail <= ticket)
 	{
 		slot->waiter = NOBODY;
-		if (!slot->taken)
+		if (safe && !slot->taken)
 		{
 			segment = slot->segment;
 			slot->segment = DSM_HANDLE_INVALID;
@@ -326,6 +328,8 @@ mdr_ring_fell_back(MdrRing *ring, bool timed_out, bool spooled)
 		if (ring->state == MDR_WORKER_RUNNING)
 			worker = ring->worker_proc;
 	}
+	else
+		ring->logged++;
 	LWLockRelease(&ring->lock);
 	wake(worker);
 }
@@ -355,6 +359,26 @@ mdr_ring_fetch_noted(MdrRing *ring)
 	ring->noted = false;
 	LWLockRelease(&ring->lock);
 	return noted;
+}
+
+bool
+mdr_ring_retry_due(MdrRing *ring)
+{
+	bool		due;
+
+	LWLockAcquire(&ring->lock, LW_SHARED);
+	due = ring->retry_at <= GetCurrentTimestamp();
+	LWLockRelease(&ring->lock);
+	return due;
+}
+
+void
+mdr_ring_retried(MdrRing *ring, bool some_left)
+{
+	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
+	ring->retry_ms = some_left ? Min(Max(RETRY_MIN_MS, 2 * ring->retry_ms), RETRY_MAX_MS) : 0;
+	ring->retry_at = some_left ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ring->retry_ms) : 0;
+	LWLockRelease(&ring->lock);
 }
 
 bool
@@ -446,6 +470,7 @@ mdr_ring_take(MdrRing *ring, MdrTaken *taken, char *space)
 		unit->length = slot->length;
 		unit->segment = slot->segment;
 		unit->outcome = slot->outcome;
+		unit->foreign = false;
 		unit->bytes = NULL;
 		if (slot->outcome == MDR_QUEUED && slot->segment == DSM_HANDLE_INVALID)
 			unit->bytes = memcpy(space + (Size) count * MDR_SLOT_BYTES, slot->bytes, slot->length);
@@ -479,6 +504,8 @@ mdr_ring_acknowledge(MdrRing *ring, const MdrTaken *taken, int count, int64 reco
 		ring->tail++;
 	}
 	ring->recorded += recorded;
+	if (recorded > 0)
+		ring->degraded = false;
 	LWLockRelease(&ring->lock);
 	for (int i = 0; i < count; i++)
 	{

@@ -72,6 +72,9 @@ typedef struct MdrRing
 	int64		fallbacks;
 	int64		registration_failures;
 	int64		timeouts;
+	int64		logged;			/* fallbacks that the spool could not take */
+	TimestampTz retry_at;		/* not before this, what could not be recorded is tried again */
+	int64		retry_ms;		/* and after so much longer, if in vain */
 	MdrSlot		slots[MDR_RING_SLOTS];
 } MdrRing;
 
@@ -82,6 +85,7 @@ typedef struct MdrTaken
 	dsm_handle	segment;
 	const char *bytes;			/* NULL when in the segment */
 	MdrOutcome	outcome;
+	bool		foreign;		/* lost because it is of an installation that is gone */
 } MdrTaken;
 
 typedef enum MdrLook
@@ -119,8 +123,8 @@ extern void mdr_ring_need(MdrRing *ring);
 /* Notices that the start which this backend made has died. */
 extern void mdr_ring_check_start(MdrRing *ring);
 
-/* Takes a unit back that is safe elsewhere, unless the worker has it in hand. */
-extern void mdr_ring_withdraw(MdrRing *ring, uint64 ticket);
+/* Nobody waits for the unit any more.  safe: it is elsewhere, so it is taken back, unless the worker has it in hand. */
+extern void mdr_ring_withdraw(MdrRing *ring, uint64 ticket, bool safe);
 
 /* Counts a refusal that fell back, after a wait in vain if timed_out; tells the worker, if one runs, to look at the spool. */
 extern void mdr_ring_fell_back(MdrRing *ring, bool timed_out, bool spooled);
@@ -135,6 +139,10 @@ extern bool mdr_ring_stop(MdrRing *ring);
 extern bool mdr_ring_claim(MdrRing *ring);
 extern int	mdr_ring_take(MdrRing *ring, MdrTaken *taken, char *space);
 extern void mdr_ring_acknowledge(MdrRing *ring, const MdrTaken *taken, int count, int64 recorded);
+
+/* Whether it is time to try again what could not be recorded; what came of it: all recorded, or some left. */
+extern bool mdr_ring_retry_due(MdrRing *ring);
+extern void mdr_ring_retried(MdrRing *ring, bool some_left);
 extern bool mdr_ring_fetch_spooled(MdrRing *ring);	/* whether something was spooled since the last call */
 extern bool mdr_ring_fetch_noted(MdrRing *ring);	/* likewise for the ledger */
 extern bool mdr_ring_empty(MdrRing *ring);

@@ -24,9 +24,9 @@
 #include "server/server_inject.h"
 
 /* The name carries the layout: sessions that still run an older library keep to their own root. */
-#define ROOT_NAME "moderation recorder 1"
+#define ROOT_NAME "moderation recorder 2"
 #define ROOT_DATABASES 1024	/* 8 bytes each; beyond, there is only the spool */
-#define RING_MAGIC 0x4D445231
+#define RING_MAGIC 0x4D445232
 
 typedef struct MdrRootEntry
 {
@@ -189,10 +189,7 @@ ring_find(void *argument)
 	dsm_segment *segment = NULL;
 	MdrRing    *found;
 	MdrRootEntry *entry;
-	ResourceOwner owner = CurrentResourceOwner;
 
-	/* What is mapped here stays mapped, whatever becomes of the transaction. */
-	CurrentResourceOwner = NULL;
 	MDR_INJECT("ring_make");
 	LWLockAcquire(&root->lock, create ? LW_EXCLUSIVE : LW_SHARED);
 	entry = entry_of(MyDatabaseId);
@@ -211,10 +208,11 @@ ring_find(void *argument)
 		}
 	}
 	LWLockRelease(&root->lock);
-	CurrentResourceOwner = owner;
 
 	if (segment == NULL)
 		return false;
+	/* What failed half way goes with the transaction; what is mapped now stays mapped, whatever becomes of it. */
+	dsm_pin_mapping(segment);
 	found = dsm_segment_address(segment);
 	if (found->magic != RING_MAGIC || found->database != MyDatabaseId)
 	{

@@ -31,6 +31,7 @@
 
 #define SPOOL_FOLDER "moderation_spool"
 #define SPOOL_DRAINING ".draining"
+#define SPOOL_WAITING ".waiting"
 #define SPOOL_DAMAGED ".damaged"
 #define LOCK_WAIT_US 100
 #define LOCK_TRIES 20000		/* 2 s */
@@ -41,6 +42,7 @@ struct MdrSpool
 	int			file;			/* plain descriptor: draining takes several transactions */
 	uint64		size;
 	uint64		at;
+	bool		retry;
 	char		path[MAXPGPATH];
 };
 
@@ -59,14 +61,22 @@ complain(const char *what, const char *path)
 	return false;
 }
 
+/* Whether the path still leads to the open file. */
+static bool
+is_at(int file, const char *path)
+{
+	struct stat mine;
+	struct stat there;
+
+	return fstat(file, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+}
+
 /* The file, open for appending and locked; -1 on failure. */
 static int
 open_locked(const char *path)
 {
 	for (int try = 0; try < LOCK_TRIES;)
 	{
-		struct stat mine;
-		struct stat there;
 		int			file = BasicOpenFilePerm(path, O_RDWR | O_CREAT | O_APPEND | PG_BINARY, S_IRUSR | S_IWUSR);
 
 		if (file < 0 && errno == ENOENT)
@@ -93,7 +103,7 @@ open_locked(const char *path)
 			}
 			pg_usleep(LOCK_WAIT_US);
 		}
-		if (fstat(file, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+		if (is_at(file, path))
 			return file;
 		/* The worker has taken it meanwhile. */
 		close(file);
@@ -148,14 +158,14 @@ append(const char *suffix, const char *bytes, uint64 length)
 		done = true;
 	else if (fstat(file, &before) < 0)
 		complain("stat file", path);
-	else if (!write_all(file, bytes, length))
+	else
 	{
-		complain("write file", path);
-		if (ftruncate(file, before.st_size) < 0)
+		done = write_all(file, bytes, length) || complain("write file", path);
+		if (done && before.st_size == 0)
+			done = fsync_fname_ext(SPOOL_FOLDER, true, true, LOG) >= 0;
+		if (!done && ftruncate(file, before.st_size) < 0)
 			complain("truncate file", path);
 	}
-	else
-		done = before.st_size > 0 || fsync_fname_ext(SPOOL_FOLDER, true, true, LOG) >= 0;
 
 	/* Several flush at once: what each has written is in the file, and the file in its folder, before the lock is given up. */
 	(void) flock(file, LOCK_UN);
@@ -174,9 +184,9 @@ mdr_spool_append(const char *bytes, uint64 length)
 }
 
 bool
-mdr_spool_keep_damaged(const char *bytes, uint64 length)
+mdr_spool_keep(const char *bytes, uint64 length, bool forever)
 {
-	return append(SPOOL_DAMAGED, bytes, length);
+	return append(forever ? SPOOL_DAMAGED : SPOOL_WAITING, bytes, length);
 }
 
 static bool
@@ -200,23 +210,31 @@ mdr_spool_pending(void)
 	return size_of("", &bytes) || size_of(SPOOL_DRAINING, &bytes);
 }
 
+bool
+mdr_spool_exists(void)
+{
+	int64		bytes = 0;
+
+	return mdr_spool_pending() || size_of(SPOOL_WAITING, &bytes);
+}
+
 void
 mdr_spool_size(int64 *files, int64 *bytes)
 {
 	*bytes = 0;
-	*files = size_of("", bytes) + size_of(SPOOL_DRAINING, bytes) + size_of(SPOOL_DAMAGED, bytes);
+	*files = size_of("", bytes) + size_of(SPOOL_DRAINING, bytes) + size_of(SPOOL_WAITING, bytes) + size_of(SPOOL_DAMAGED, bytes);
 }
 
-/* Renames the spool to what the worker drains; false when that failed or there is none. */
+/* Renames a file to what the worker drains; false when that failed or there is none. */
 static bool
-take_spool(const char *draining)
+take_spool(const char *suffix, const char *draining)
 {
 	char		path[MAXPGPATH];
 	struct stat status;
 	int			file;
 	bool		renamed;
 
-	spool_path(path, "");
+	spool_path(path, suffix);
 	if (stat(path, &status) < 0 || (file = open_locked(path)) < 0)
 		return false;
 	renamed = durable_rename(path, draining, LOG) == 0;
@@ -225,21 +243,32 @@ take_spool(const char *draining)
 }
 
 MdrSpool *
-mdr_spool_open(void)
+mdr_spool_open(bool retry)
 {
 	MdrSpool   *spool;
 	char		path[MAXPGPATH];
 	struct stat status;
 	int			file;
+	bool		retries = false;
 
 	spool_path(path, SPOOL_DRAINING);
-	if (stat(path, &status) < 0 && !take_spool(path))
-		return NULL;
+	if (stat(path, &status) < 0 && !take_spool("", path))
+	{
+		retries = retry && take_spool(SPOOL_WAITING, path);
+		if (!retries)
+			return NULL;
+	}
 	file = BasicOpenFilePerm(path, O_RDONLY | PG_BINARY, S_IRUSR | S_IWUSR);
 	if (file < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\": %m", path)));
+	/* A worker of another version of the library may be at it: then what is in it is the other's, and so is to remove it. */
+	if (flock(file, LOCK_EX | LOCK_NB) < 0 || !is_at(file, path))
+	{
+		close(file);
+		return NULL;
+	}
 	if (fstat(file, &status) < 0)
 	{
 		close(file);
@@ -250,8 +279,15 @@ mdr_spool_open(void)
 	spool = palloc0(sizeof(MdrSpool));
 	snprintf(spool->path, sizeof(spool->path), "%s", path);
 	spool->file = file;
+	spool->retry = retries;
 	spool->size = status.st_size;
 	return spool;
+}
+
+bool
+mdr_spool_is_retry(const MdrSpool *spool)
+{
+	return spool->retry;
 }
 
 /* Reads exactly length bytes at the offset. */

@@ -71,6 +71,7 @@ typedef struct MdrAttempt
 	const char *account;		/* whose strike it was */
 	bool		struck;			/* some strike was made */
 	bool		deferred;		/* some strike was left for later */
+	bool		stripped;		/* some content that is to be preserved was left out */
 	int64		recorded;		/* rows inserted */
 	ErrorData  *error;
 } MdrAttempt;
@@ -100,6 +101,7 @@ set(const char *name, const char *value)
 static void
 override_settings(void)
 {
+	set("role", "none");
 	set("synchronous_commit", mdr_record_synchronous_commit == MDR_COMMIT_ON ? "on" : "local");
 	set("default_transaction_read_only", "off");
 	set("default_transaction_isolation", "read committed");
@@ -149,6 +151,8 @@ write_unit(MdrUnit *unit, bool strikes, bool keep_content, MdrAttempt *attempt)
 			}
 			continue;
 		}
+		if (record.content != NULL && !keep_content)
+			attempt->stripped = true;
 		MDR_INJECT("worker_insert");
 		if (MDR_INJECT_FAIL("no_dedupe"))
 			(void) pg_strong_random(record.violation_id, sizeof(record.violation_id));
@@ -199,7 +203,10 @@ write_taken(MdrTaken *taken, Oid table, bool strikes, bool keep_content, MdrAtte
 
 	/* A backlog of an installation that was dropped is not written into its successor. */
 	if (!OidIsValid(table) || unit.table != table)
+	{
 		taken->outcome = MDR_LOST;
+		taken->foreign = true;
+	}
 	else
 	{
 		write_unit(&unit, strikes, keep_content, attempt);
@@ -251,12 +258,15 @@ static void
 log_failure(const ErrorData *error, const char *what)
 {
 	static TimestampTz last = 0;
+	static int	last_code = 0;
 	TimestampTz now = GetCurrentTimestamp();
 
-	/* What passes comes in floods. */
-	if (mdr_error_passes(error->sqlerrcode) && last != 0 && !TimestampDifferenceExceeds(last, now, 10000))
+	/* What passes comes in floods, and so does what is tried again and again. */
+	if ((mdr_error_passes(error->sqlerrcode) || error->sqlerrcode == last_code) && last != 0 &&
+		!TimestampDifferenceExceeds(last, now, 10000))
 		return;
 	last = now;
+	last_code = error->sqlerrcode;
 	ereport(LOG_SERVER_ONLY,
 			(errcode(error->sqlerrcode),
 			 errmsg("moderation recorder: %s: %s", what, error->message)));
@@ -327,12 +337,14 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 		return true;
 	}
 
-	/* Rather a violation without its evidence than none. */
+	/* Rather a violation without its evidence than none; the evidence then waits in the spool. */
 	log_failure(attempt.error, "cannot record");
 	if (attempt_all(taken, 1, false, false, &attempt))
 	{
 		*recorded += attempt.recorded;
 		leave_strikes(&attempt);
+		if (attempt.stripped)
+			taken->outcome = MDR_LOST;
 	}
 	else
 		taken->outcome = MDR_LOST;
@@ -387,9 +399,9 @@ serve_ring(char *space)
 	return true;
 }
 
-/* A unit of the spool that is not in the tables and never will be by itself.  False if it could not be put aside. */
+/* A unit of the spool that is not, or not whole, in the tables.  False if it could not be put aside. */
 static bool
-put_aside(const MdrTaken *taken)
+put_aside(const MdrTaken *taken, bool again)
 {
 	MdrUnit		unit;
 	MdrRecord	record;
@@ -397,9 +409,14 @@ put_aside(const MdrTaken *taken)
 
 	if (mdr_unit_open(taken->bytes, taken->length, &unit))
 		while (mdr_unit_next(&unit, &record, &damaged))
+			;
+	if (!mdr_spool_keep(taken->bytes, taken->length, damaged || taken->foreign))
+		return false;
+	if (!again && mdr_unit_open(taken->bytes, taken->length, &unit))
+		while (mdr_unit_next(&unit, &record, &damaged))
 			if (unit.kind == MDR_UNIT_REFUSED)
-				mdr_log_record(&record, "see moderation_spool in the data directory");
-	return mdr_spool_keep_damaged(taken->bytes, taken->length);
+				mdr_log_record(&record, "it, or its evidence, waits in moderation_spool in the data directory");
+	return true;
 }
 
 /* Reads up to a batch of units; sets *end when the spool has no more. */
@@ -434,6 +451,7 @@ static bool
 drain(MdrSpool *spool, char *space, int64 *recorded)
 {
 	bool		end = false;
+	bool		some_left = false;
 
 	while (!end)
 	{
@@ -446,14 +464,20 @@ drain(MdrSpool *spool, char *space, int64 *recorded)
 		if (count > 0 && !record_all(taken, count, recorded))
 			return false;
 		for (int i = 0; i < count; i++)
-			if (taken[i].outcome != MDR_RECORDED && !put_aside(&taken[i]))
-				return false;
+			if (taken[i].outcome != MDR_RECORDED)
+			{
+				if (!put_aside(&taken[i], mdr_spool_is_retry(spool)))
+					return false;
+				some_left = true;
+			}
 		MemoryContextReset(batch_context);
 		MemoryContextReset(spool_context);
 		MDR_INJECT("drain_half");
 		CHECK_FOR_INTERRUPTS();
 		(void) serve_ring(space);
 	}
+	if (some_left || mdr_spool_is_retry(spool))
+		mdr_ring_retried(ring, some_left);
 	return true;
 }
 
@@ -476,13 +500,15 @@ serve_spool(char *space)
 	volatile bool done = false;
 	int64		recorded = 0;
 
-	if (!mdr_spool_pending() || !installed())
+	bool		retry = mdr_ring_retry_due(ring);
+
+	if (!(retry ? mdr_spool_exists() : mdr_spool_pending()) || !installed())
 		return true;
 	pgstat_report_activity(STATE_RUNNING, "draining the spool");
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(TopMemoryContext);
-		spool = mdr_spool_open();
+		spool = mdr_spool_open(retry);
 		MDR_INJECT("drain_opened");
 		done = spool == NULL ? !mdr_spool_pending() : drain(spool, space, &recorded);
 	}

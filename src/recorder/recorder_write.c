@@ -113,6 +113,7 @@ mdr_write_record(const MdrRecord *record, bool counted, bool keep_content, bool 
 	char		nulls[lengthof(violation_types)];
 	bool		kept = mdr_ledger_kept();
 	SPIPlanPtr	plan = prepare(&plans[kept][once], commands[kept][once], lengthof(violation_types), violation_types);
+	bool		inserted;
 	bool		null;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -133,17 +134,17 @@ mdr_write_record(const MdrRecord *record, bool counted, bool keep_content, bool 
 	values[14] = BoolGetDatum(record->strike);
 	values[15] = BoolGetDatum(record->suspend);
 	values[16] = BoolGetDatum(counted);
-	if (insert(plan, values, nulls) == 0)
-		return false;
-	if (kept)
+	inserted = insert(plan, values, nulls) > 0;
+	if (inserted && kept)
 	{
 		mdr_ledger_note(MDR_LEDGER_VIOLATION, record->account, (const pg_uuid_t *) record->violation_id,
 						SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
 		SPI_freetuptable(SPI_tuptable);
 	}
+	/* A violation that is there already may have been recorded without its evidence, when that was all that could be had. */
 	if (record->content != NULL && keep_content)
 		write_evidence(record, once);
-	return true;
+	return inserted;
 }
 
 void

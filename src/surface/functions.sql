@@ -55,7 +55,7 @@ COMMENT ON FUNCTION moderation.library_versions() IS 'the libraries that classif
 
 CREATE OR REPLACE FUNCTION moderation.recorder_status(OUT worker text, OUT worker_pid int, OUT queued bigint, OUT spooled_files bigint,
 	OUT spooled_bytes bigint, OUT recorded bigint, OUT fallbacks bigint, OUT registration_failures bigint, OUT timeouts bigint,
-	OUT degraded boolean, OUT uncounted bigint, OUT oldest_uncounted timestamptz)
+	OUT degraded boolean, OUT uncounted bigint, OUT oldest_uncounted timestamptz, OUT logged bigint)
 	RETURNS record
 	LANGUAGE C VOLATILE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
@@ -103,6 +103,7 @@ SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_vers
 			format('%s times no background worker could be started for the recorder: raise max_worker_processes', r.registration_failures) END,
 		CASE WHEN r.degraded THEN 'the recorder''s worker does not answer in time: is a table of moderation locked, or the disk full?' END,
 		CASE WHEN r.spooled_files > 0 THEN format('%s files of violations wait in the spool for the worker', r.spooled_files) END,
+		CASE WHEN r.logged > 0 THEN format('%s refusals could not be spooled: look for "is not in the tables" in the server log', r.logged) END,
 		CASE WHEN r.oldest_uncounted < now() - interval '1 minute' THEN
 			format('%s strikes wait to be counted, the oldest since %s', r.uncounted, r.oldest_uncounted) END,
 		CASE WHEN NOT current_setting('fsync')::boolean THEN 'fsync is off: a crash can lose violations, and everything else' END,

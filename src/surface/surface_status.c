@@ -69,8 +69,8 @@ Datum
 moderation_read_recorder(PG_FUNCTION_ARGS)
 {
 	MdrRecorderStatus status = {0};
-	Datum		values[12];
-	bool		nulls[12] = {0};
+	Datum		values[13];
+	bool		nulls[13] = {0};
 
 	mdr_recorder_status(&status);
 	values[0] = CStringGetTextDatum(status.worker);
@@ -85,7 +85,9 @@ moderation_read_recorder(PG_FUNCTION_ARGS)
 	values[8] = Int64GetDatum(status.timeouts);
 	values[9] = BoolGetDatum(status.degraded);
 	values[10] = Int64GetDatum(status.uncounted);
+	nulls[10] = (status.uncounted < 0);
 	values[11] = TimestampTzGetDatum(status.oldest_uncounted);
 	nulls[11] = (status.oldest_uncounted == 0);
+	values[12] = Int64GetDatum(status.logged);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_descriptor(fcinfo), values, nulls)));
 }
