@@ -160,11 +160,16 @@ $node->reload;
 usleep(100_000);
 ok(refused_id($node, $insert, 'two'), 'database two has a worker');
 my $pid = worker_pid($node, 'two');
+$before = time;
 is($node->psql('two', 'DROP EXTENSION moderation CASCADE'), 0, 'DROP EXTENSION succeeds');
 $node->safe_psql('two', 'DROP TABLE post');
 install($node, 'two');
 ok(refused_id($node, $insert, 'two'), 'the new installation refuses');
-is(worker_pid($node, 'two'), $pid, 'with the worker of the old one');
+SKIP:
+{
+	skip 'the installation took so long that the worker left', 1 if time - $before > 3.5;
+	is(worker_pid($node, 'two'), $pid, 'with the worker of the old one');
+}
 is(settled($node, 'two'), 1, 'and records');
 
 $node->stop;
