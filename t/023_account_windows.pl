@@ -17,6 +17,10 @@ $node->safe_psql('postgres', qq{
 	CREATE USER MAPPING FOR CURRENT_USER SERVER loop;
 	CREATE FOREIGN TABLE away (author text, body text) SERVER loop OPTIONS (table_name 'store');
 	SELECT moderation.guard('away', '{body}', 'author', 'test');
+	CREATE TABLE spread (author text, body text) PARTITION BY LIST (author);
+	CREATE FOREIGN TABLE spread_away PARTITION OF spread FOR VALUES IN ('spread') SERVER loop OPTIONS (table_name 'store');
+	CREATE TABLE spread_here PARTITION OF spread DEFAULT;
+	SELECT moderation.guard('spread', '{body}', 'author', 'test');
 	CREATE ROLE ordinary;
 	GRANT INSERT, SELECT ON post TO ordinary;
 });
@@ -39,6 +43,12 @@ my $client = client($node, q{INSERT INTO away VALUES ('free', 'hello')}, 'BEGIN'
 freeze('foreign copy');
 is(state($client->query('COMMIT')), 'MD002', 'COPY to a foreign table is refused at COMMIT');
 is(rows('foreign copy', 'store'), 0, 'and its row is not there');
+$client->terminate;
+
+$client = client($node, 'BEGIN', q{INSERT INTO spread VALUES ('here', 'hello')}, q{INSERT INTO spread VALUES ('spread', 'hello')});
+freeze('here');
+is(state($client->query('COMMIT')), 'MD002', 'a foreign partition: COMMIT is refused over a row in a local one');
+is(rows('spread', 'store'), 0, 'and what went abroad is not there');
 $client->terminate;
 
 # Another library that writes at pre-commit, after our own work there, in a transaction that has written nothing before.
@@ -126,6 +136,13 @@ for ('LOCK TABLE moderation.freeze_gate IN ROW EXCLUSIVE MODE', 'LOCK TABLE mode
 	is(state($ordinary->query($_)), '42501', "$_ is refused to an ordinary role");
 	$ordinary->terminate;
 }
+
+$holder->query('SELECT pg_advisory_lock(n) FROM generate_series(1, 1000) AS n');
+$client = client($node, q{SELECT pg_advisory_lock_shared(2000)}, 'BEGIN', q{INSERT INTO post VALUES ('advised', 'hello')});
+($freezer, $waits) = freezes_meanwhile($node, 'advised');
+ok(!$waits, 'advisory locks and an idle transaction hold up no freeze');
+is(state($freezer->receive) . state($client->query('COMMIT')), 'MD002', 'and the writer is refused');
+$client->terminate;
 
 # What a write costs besides time: no WAL of its own, no row lock, and one lock of a table, only at commit.
 $node->safe_psql('postgres', q{
