@@ -107,7 +107,7 @@ sub write_as
 sub moderate
 {
 	my ($session) = @_;
-	my @open = map { keys %{ $_->{written} // {} } } map { @{ $_->{frames} } } @sessions;
+	my @open = map { keys %{ $_->{written} // {} } } map { @{ $_->{frames} } } @{ $session->{frames} } ? $session : @sessions;
 	my $account = @open && rand() < 0.6 ? $open[ rand @open ] : $accounts[ rand @accounts ];
 	my $what = rand() < (restricted((standing($session, $account))[0]) ? 0.8 : 0.1) ? 'reinstate' : (qw(freeze freeze suspend))[ rand 3 ];
 	my $got = run($session, "SELECT moderation.$what('$account', 'model')");
