@@ -79,6 +79,8 @@ for my $version (@released)
 	is(fingerprint($node, "restored $version", @kept), $before, "$version: restored, every row is what it was");
 	is(problems("restored $version"), '', "$version: restored, nothing is wrong");
 	is($node->safe_psql("restored $version", q{SELECT strikes FROM moderation.account WHERE account = 'dan'}), 2, "$version: restored, no strike is added");
+	# What is new is nobody's yet.
+	$node->safe_psql("restored $version", 'SELECT moderation.grant_duty(role, duty) FROM moderation.duty');
 	same_catalog("restored $version", $fresh, "$version: restored, the catalog is that of a fresh installation");
 	is(refusal($node, "restored $version", q{('eve', 'a zorblix')}), 'MD001', "$version: restored, content is refused");
 	settle($node, "restored $version");

@@ -20,6 +20,7 @@
 
 #include "ledger/ledger_chain.h"
 #include "server/server.h"
+#include "server/server_inject.h"
 
 int			mdr_seal_interval = 60;
 
@@ -162,7 +163,7 @@ mdr_ledger_end(void)
 	collected = NIL;
 	if (entries == NIL)
 		return;
-	if (mdr_ledger_place_known() && mdr_ledger_lock(false))
+	if (mdr_ledger_place_known() && mdr_ledger_lock(MDR_INJECT_FAIL("ledger_wait")))
 		mdr_ledger_append(entries);
 	else
 		foreach(cell, entries)

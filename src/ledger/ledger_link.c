@@ -273,7 +273,7 @@ new_epoch(void)
 	mdr_ledger_run(&place_plan, NULL, NULL);
 	if (SPI_processed > 0)
 		same = column(0, 1, &null) == values[0] && column(0, 2, &null) == values[1] && column(0, 3, &null) == values[2];
-	if (same)
+	if (same || MDR_INJECT_FAIL("ledger_place"))
 		return NULL;
 	if (SPI_processed == 0)
 		mdr_ledger_run(&adopt_plan, NULL, NULL);

@@ -112,6 +112,7 @@ mdr_ledger_link(void)
 {
 	MdrLedgerResult result = MDR_LEDGER_DONE;
 
+	MDR_INJECT("ledger_link");
 	begin();
 	if (mdr_hold_extension() && mdr_ledger_kept())
 	{
