@@ -255,13 +255,15 @@ find_registration(Relation relation, Registration *registration)
 static bool
 scan_is_last(Relation relation)
 {
-	TriggerDesc *triggers = relation->trigdesc;
+	TriggerDesc *triggers;
 	Oid			function;
 	int			at = -1;
 
 	function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("scan_row"),
 							   PointerGetDatum(buildoidvector(NULL, 0)),
 							   ObjectIdGetDatum(get_namespace_oid("moderation", true)));
+	/* Looking that up may have the relation cache build its entry anew, and free the list of triggers that it had. */
+	triggers = relation->trigdesc;
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		Trigger    *trigger = &triggers->triggers[i];

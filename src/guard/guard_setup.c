@@ -210,8 +210,8 @@ static void
 make_trigger(Oid relation, const char *name, const char *when, const char *function, const char *label)
 {
 	Relation	rel = table_open(relation, NoLock);
-	TriggerDesc *triggers = rel->trigdesc;
 	Oid			ours = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(function)));
+	TriggerDesc *triggers = rel->trigdesc;	/* last: the look-up may have it built anew */
 	bool		foreign = false;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
