@@ -25,6 +25,7 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "server/server.h"
 #include "store/store_row.h"
@@ -101,11 +102,20 @@ compile(Load *load, bool check)
 		mdr_raise(status, &error);
 }
 
+/*
+ * With a snapshot of this moment: under the lock, what another load has committed must be seen, also where the transaction's own
+ * snapshot is older.
+ */
 static void
 execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, int expected)
 {
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) != expected)
+	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	if (plan == NULL || SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0) != expected)
 		elog(ERROR, "could not execute: %s", sql);
+	UnregisterSnapshot(snapshot);
+	SPI_freeplan(plan);
 }
 
 static Datum
