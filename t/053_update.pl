@@ -128,12 +128,14 @@ for my $version (@released)
 	unlike($node->safe_psql($old, 'SELECT warnings FROM moderation.status()'), qr/ALTER EXTENSION/, "$version: status() asks for nothing");
 
 	# What was updated is dumped as a whole: privileges, too.
+	my $seal = sealed($node, $old);
 	my $updated = fingerprint($node, $old);
 	carried($old, "dumped $version");
 	same_catalog("dumped $version", catalog($node, $old), "$version: updated, dumped, restored, the catalog is the same");
 	is(join("\n", grep { !/^built-in policies/ } split(/\n/, fingerprint($node, "dumped $version"))), join("\n", grep { !/^built-in policies/ } split(/\n/, $updated)),
 		"$version: updated, dumped, restored, every row is the same");
 	is(problems("dumped $version"), '', "$version: and nothing is wrong");
+	is(seal_is($node, "dumped $version", $seal), 'kept|f', "$version: and the ledger is what was sealed");
 	is($node->safe_psql("dumped $version", q{SELECT (SELECT document_sha256 FROM moderation.policy WHERE policy = 'terms-of-service' AND state = 'active')
 		= (SELECT document_sha256 FROM moderation.policy WHERE policy = 'terms-of-service' AND state = 'active')}), 't', "$version: with the same built-in policy");
 }

@@ -252,6 +252,9 @@ is($subscriber->safe_psql('statuses', q{SELECT strikes, (SELECT count(*) FROM mo
 $publisher->safe_psql('shop', 'ALTER PUBLICATION statuses SET TABLE moderation.account, moderation.account_event, moderation.evidence, moderation.violation');
 $subscriber->safe_psql('statuses', 'ALTER SUBSCRIPTION shop_statuses REFRESH PUBLICATION');
 is(uncounted_strike('dan'), 3, 'without the condition, it is');
+like($subscriber->safe_psql('statuses', q{SELECT string_agg(DISTINCT regexp_replace(problem, '[0-9a-f-]{36}', 'X'), ', ' ORDER BY regexp_replace(problem, '[0-9a-f-]{36}', 'X'))
+	FROM moderation.verify()}), qr/^account_event X is not in the ledger[^,]*, [^,]*, violation X is not in the ledger[^,]*, [^,]*$/,
+	'verify() there names what is in the ledger of the publisher alone');
 
 $subscriber->stop;
 $publisher->stop;

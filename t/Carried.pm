@@ -9,7 +9,10 @@ BEGIN { $ENV{TESTDIR} //= getcwd(); }
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
-our @EXPORT = qw(populate settle refusal fingerprint columns is_carried awake);
+our @EXPORT = qw(populate settle refusal fingerprint columns sealed seal_is is_carried awake);
+
+# The seal of what populate() made last.
+my $noted;
 
 # A version of the extension may be given, otherwise it is the one that is installed.
 # The guarded tables hold what no guard would let in now: content from before the guard, rows of accounts that are frozen.
@@ -43,7 +46,22 @@ EOC
 	settle($node, $database);
 	is($node->safe_psql($database, q{SELECT string_agg(concat_ws(' ', account, state, strikes), ', ' ORDER BY account) FROM moderation.account_status}),
 		'ann frozen 3, dan warned 1, max frozen 0, ned active 0, sue suspended 1', 'accounts stand where they should');
+	$noted = $version ? undef : sealed($node, $database);
 	return;
+}
+
+# Seals the ledger, and returns what is worth noting down elsewhere: "number, digest", as check_seal() takes it.
+sub sealed
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database, q{SELECT format('%s, %L', seal, digest) FROM moderation.seal()});
+}
+
+# What has become of a seal that was noted.
+sub seal_is
+{
+	my ($node, $database, $seal) = @_;
+	return $node->safe_psql($database, "SELECT verdict, detail LIKE '%another branch%' FROM moderation.check_seal($seal)");
 }
 
 # Waits until everything is in the tables and counted, and no worker is connected.
@@ -66,10 +84,10 @@ sub refusal
 	return $error =~ /ERROR:  (\w{5})/ ? $1 : '';
 }
 
+# The ledger goes on by itself, with what befalls guards and where it is restored: what it was is shown by its seal.
 # The version of a policy that comes with the extension is made anew by CREATE EXTENSION, so of that only what it says counts.
 my %rows = map { $_ => $_ } qw(moderation.violation moderation.account moderation.account_event moderation.evidence
-	moderation.quarantine moderation.guarded moderation.duty moderation.account_status moderation.ledger moderation.ledger_note moderation.ledger_head
-	moderation.ledger_seal moderation.ledger_epoch moderation.guard_event post remark event);
+	moderation.quarantine moderation.guarded moderation.duty moderation.account_status post remark event);
 $rows{'moderation.policy'} = '(SELECT * FROM moderation.policy WHERE NOT builtin)';
 $rows{'built-in policies'} = '(SELECT policy, policy_version, state, document_sha256, md5(document) FROM moderation.policy WHERE builtin)';
 $rows{'triggers'} = q{(SELECT tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal)};
@@ -107,6 +125,7 @@ sub is_carried
 	my ($node, $database, $before, $how) = @_;
 	is(fingerprint($node, $database), $before, "$how: every row of every table is what it was");
 	is($node->safe_psql($database, 'SELECT object, problem FROM moderation.verify()'), '', "$how: nothing is wrong");
+	is(seal_is($node, $database, $noted), 'kept|f', "$how: the ledger is what was sealed") if $noted;
 	return;
 }
 
