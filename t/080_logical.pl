@@ -214,7 +214,8 @@ $subscriber->safe_psql('statuses', "$tables $guards");
 subscribe('shop', 'statuses', 'statuses');
 synced('statuses');
 is(fingerprint($subscriber, 'statuses', @ours[0 .. 3]), fingerprint($publisher, 'shop', @ours[0 .. 3]), 'statuses and violations are copied');
-is($subscriber->safe_psql('statuses', 'SELECT object, problem FROM moderation.verify()'), '', 'nothing is wrong with them');
+is($subscriber->safe_psql('statuses', q{SELECT object, problem FROM moderation.verify() WHERE problem NOT LIKE '% is not in the ledger%'}), '',
+	'nothing is wrong with them, but that they are in the ledger of the publisher alone');
 is(refusal($subscriber, 'statuses', q{('ann', 'hello')}), 'MD002', 'who is frozen is frozen there, too');
 
 # A freeze on the publisher stops a transaction that is open on the subscriber.
@@ -252,9 +253,6 @@ is($subscriber->safe_psql('statuses', q{SELECT strikes, (SELECT count(*) FROM mo
 $publisher->safe_psql('shop', 'ALTER PUBLICATION statuses SET TABLE moderation.account, moderation.account_event, moderation.evidence, moderation.violation');
 $subscriber->safe_psql('statuses', 'ALTER SUBSCRIPTION shop_statuses REFRESH PUBLICATION');
 is(uncounted_strike('dan'), 3, 'without the condition, it is');
-like($subscriber->safe_psql('statuses', q{SELECT string_agg(DISTINCT regexp_replace(problem, '[0-9a-f-]{36}', 'X'), ', ' ORDER BY regexp_replace(problem, '[0-9a-f-]{36}', 'X'))
-	FROM moderation.verify()}), qr/^account_event X is not in the ledger[^,]*, [^,]*, violation X is not in the ledger[^,]*, [^,]*$/,
-	'verify() there names what is in the ledger of the publisher alone');
 
 $subscriber->stop;
 $publisher->stop;
