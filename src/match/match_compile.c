@@ -241,7 +241,7 @@ mdr_compile(MdrArena *arena, const MdrPolicy *policy, MdrInterrupted interrupted
 
 	*image = NULL;
 	*length = 0;
-	compiler.scratch = mdr_arena_create(0);
+	compiler.scratch = mdr_arena_create(MDR_MAX_SCRATCH);
 	if (compiler.scratch == NULL)
 		return mdr_compile_no_memory(&compiler);
 	compiler.strings.arena = compiler.scratch;

@@ -8,6 +8,7 @@
 #include "match/match_image.h"
 
 /* Bounds on what a policy may come to. */
+#define MDR_MAX_SCRATCH ((size_t) 1024 * 1024 * 1024)	/* bytes while compiling: many patterns of many words each come to more */
 #define MDR_MAX_TERMS 20000		/* of one rule, after lists were expanded */
 #define MDR_MAX_LITERALS 1000000	/* of a policy, in all views */
 #define MDR_MAX_PATTERNS 50000	/* of a policy */

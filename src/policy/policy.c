@@ -220,7 +220,7 @@ mdr_policy_parse(MdrArena *arena, const char *document, size_t length, MdrInterr
 	MdrStatus	status;
 
 	*policy = NULL;
-	reader.scratch = mdr_arena_create(0);
+	reader.scratch = mdr_arena_create(MDR_MAX_NODES);
 	reader.policy = mdr_alloc(arena, sizeof(MdrPolicy));
 	if (reader.scratch != NULL && reader.policy != NULL)
 		status = read_documents(&reader, document, length);

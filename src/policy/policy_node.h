@@ -9,6 +9,7 @@
 
 /* Bounds on a document; whatever lies beyond is refused before it can cost anything. */
 #define MDR_MAX_DOCUMENT (32 * 1024 * 1024)
+#define MDR_MAX_NODES ((size_t) 512 * 1024 * 1024)	/* bytes of a document's nodes: millions of tiny ones in 32 MB come to more */
 #define MDR_MAX_DEPTH 8
 #define MDR_MAX_RULES 100000
 #define MDR_MAX_CONTEXTS 64		/* a rule keeps the contexts that excuse it as the bits of 64 */

@@ -11,6 +11,7 @@
 
 #include "match_tap.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 static double most = 500;		/* ms */
@@ -190,6 +191,8 @@ policies(void)
 		 "patterns: ['a {li} {li} {li} {li} {li} {li}']")), MDR_INVALID, 256 * MB);
 	load("patterns of just few enough words", repeated(HEAD "words: {li: [", "word%u, ", 2000, "x]}\n" CATEGORIES RULES RULE("r",
 		 "terms: [x], patterns: ['a {li}', 'b {li}', '{li} c{1,250}']")), MDR_OK, 256 * MB);
+	load("millions of words", repeated(HEAD "words: {li: [x", ",a", 12000000, "]}\n" CATEGORIES RULES RULE("r", "terms: [x]")),
+		 MDR_NO_MEMORY, 256 * MB);
 	load("many lists in a term", repeated(HEAD "words: {li: [", "w%u, ", 2000, "x]}\n" CATEGORIES RULES RULE("r",
 		 "terms: [x, '{li} {li} {li} {li} {li} {li} {li} {li}']")), MDR_OK, 256 * MB);
 }
@@ -368,6 +371,16 @@ contents(void)
 	mdr_arena_destroy(arena);
 }
 
+/* The most memory that the process ever had, in MB. */
+static long
+peak(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss / 1024;
+}
+
 int
 main(void)
 {
@@ -376,6 +389,10 @@ main(void)
 	if (getenv("MODERATION_SOAK") != NULL)
 		size = 4 * MB;
 	policies();
+	printf("# %ld MB at the most\n", peak());
+#ifndef __SANITIZE_ADDRESS__
+	ok(peak() < 1024, "hostile policies take less than a gigabyte");
+#endif
 	ok(longest_step > 150, "a step without looks inside would keep its caller for %.0f ms", longest_step);
 	contents();
 	mdr_text_release();
