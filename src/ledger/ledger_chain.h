@@ -68,6 +68,7 @@ typedef struct MdrLedgerPlan
 	const char *sql;
 	int			nargs;
 	Oid			types[10];
+	bool		generic;		/* planned once: planning would cost more than the work */
 	SPIPlanPtr	plan;
 } MdrLedgerPlan;
 extern void mdr_ledger_run(MdrLedgerPlan *plan, Datum *values, const char *nulls);

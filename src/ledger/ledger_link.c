@@ -39,7 +39,7 @@ static MdrLedgerPlan ends_plan = {
 	" WHERE l.account = a.account ORDER BY l.position DESC LIMIT 1) AS e ON true"
 	" LEFT JOIN (SELECT t.sealed_at FROM moderation.ledger_seal AS t ORDER BY t.seal DESC LIMIT 1) AS s ON true"
 	" ORDER BY a.n",
-	.nargs = 1, .types = {TEXTARRAYOID}
+	.nargs = 1, .types = {TEXTARRAYOID}, .generic = true
 };
 static MdrLedgerPlan own_end_plan = {
 	.sql = "SELECT l.position, l.chain_sha256, l.linked_at, s.sealed_at FROM (SELECT) AS one"
@@ -53,7 +53,7 @@ static MdrLedgerPlan insert_plan = {
 	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 	.nargs = 9,
 	.types = {TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID, INT8ARRAYOID}
+	TIMESTAMPTZARRAYOID, INT8ARRAYOID}, .generic = true
 };
 
 /* noted_xid: the note's own, counted through with the help of a transaction that began later ($2). */
