@@ -91,6 +91,10 @@ SKIP:
 }
 is(server(q{SELECT count(*) FROM moderation.violation}), 12 * $refusals, 'each is a violation');
 
+# What linking a violation into its chain reads does not grow with the chain.
+cmp_ok(server(q{SELECT (coalesce(sum(idx_tup_fetch), 0) + coalesce(sum(seq_tup_read), 0)) / (SELECT count(*) FROM moderation.violation)
+	FROM pg_stat_all_tables WHERE relid = to_regclass('moderation.ledger')}), '<', 20, 'rows of the ledger read for each violation');
+
 my $times = $scale ? 100 : 4;
 cmp_ok(grown("CALL policies($times)"), '<', $allowed, 10 * $times . ' policies loaded and used');
 cmp_ok(grown("CALL guards($times)"), '<', $allowed, 10 * $times . ' guards taken off and put on');

@@ -44,7 +44,8 @@ static MdrLedgerPlan ends_plan = {
 static MdrLedgerPlan own_end_plan = {
 	.sql = "SELECT l.position, l.chain_sha256, l.linked_at, s.sealed_at FROM (SELECT) AS one"
 	" LEFT JOIN (SELECT l.position, l.chain_sha256, l.linked_at FROM moderation.ledger AS l"
-	" WHERE l.account IS NULL ORDER BY l.position DESC LIMIT 1) AS l ON true"
+	/* by both columns, or the planner does not see that the index is in that order, and reads the whole chain */
+	" WHERE l.account IS NULL ORDER BY l.account DESC, l.position DESC LIMIT 1) AS l ON true"
 	" LEFT JOIN (SELECT t.sealed_at FROM moderation.ledger_seal AS t ORDER BY t.seal DESC LIMIT 1) AS s ON true"
 };
 static MdrLedgerPlan insert_plan = {
