@@ -189,6 +189,17 @@ SELECT format('table %s', c.oid::regclass), format('role %s may %s it', CASE a.g
 FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE c.relnamespace = 'moderation'::regnamespace AND a.privilege_type <> 'SELECT' AND a.grantee <> c.relowner
 UNION ALL
+SELECT format('role %s', pg_get_userbyid(m.member)), 'is a member of pg_write_all_data, and so may write to every table of moderation',
+	format('REVOKE pg_write_all_data FROM %I;', pg_get_userbyid(m.member))
+FROM pg_auth_members AS m WHERE m.roleid = 'pg_write_all_data'::regrole
+UNION ALL
+-- guard_problems() tells of SET on moderation.mode.
+SELECT format('role %s', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END), format('may %s %s', lower(a.privilege_type), p.parname),
+	format('REVOKE %s ON PARAMETER %s FROM %s;', a.privilege_type, p.parname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+FROM pg_parameter_acl AS p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
+WHERE p.parname LIKE 'moderation.%' AND (p.parname <> 'moderation.mode' OR a.privilege_type <> 'SET')
+	AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = a.grantee AND r.rolsuper)
+UNION ALL
 SELECT format('duty %s of role %s', d.duty, d.role::oid), 'the role is gone', format('DELETE FROM moderation.duty WHERE role = %s;', d.role::oid)
 FROM moderation.duty AS d WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = d.role)
 $$;
