@@ -14,45 +14,9 @@ dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 
 psql -Xqo /dev/null -v ON_ERROR_STOP=1 <<'SQL'
 CREATE EXTENSION moderation;
-SELECT moderation.load_policy($policy$
-policy: bench
-description: One made-up word.
-limits: {bytes: 65536, on_unknown: reject}
-views: []
-ladder: {in_a_row: 0, within: {count: 0, period: 1 day}, freezes: [1 hour], memory: 1 day}
-categories:
-  - id: bench_word
-    clause: {en: The word zorblax, zh: zorblax}
-    flag_at: 0.4
-    act_at: 0.7
-    actions: [reject, reject, reject, reject]
-    strike: true
-    suspend: never
-    evidence: hash
----
-category: bench_word
-rules:
-  - id: bench_word.zorblax.en
-    language: en
-    weight: 0.9
-    severity: 2
-    note: The word.
-    terms: [zorblax]
-    hits: ["a zorblax here"]
-    misses: ["nothing here"]
-$policy$);
+\i t/recorder/load.sql
 CREATE TABLE plain (account text, body text);
-CREATE TABLE post (account text, body text);
-SELECT moderation.guard('post', '{body}', 'account', 'bench');
 SELECT moderation.freeze('frozen', 'for the baseline');
-CREATE FUNCTION refused(account text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-	INSERT INTO post VALUES (account, 'a zorblax in passing');
-	RAISE 'the content was not refused';
-EXCEPTION WHEN SQLSTATE 'MD001' OR SQLSTATE 'MD002' THEN
-	NULL;
-END
-$$;
 SQL
 echo "INSERT INTO plain VALUES ('account', 'a zorblax in passing');" > "$dir/commit.sql"
 echo "SELECT refused('frozen');" > "$dir/nothing.sql"

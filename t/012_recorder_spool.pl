@@ -1,11 +1,13 @@
 # The spool: whole after kills and torn writes, drained once whatever was done before, and never a reason to let content pass.
 use strict;
 use warnings;
+use Fcntl ':flock';
 use File::Copy;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Recorder;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $insert = q{INSERT INTO post (account, body) VALUES ('ann', 'a zorblax');};
 my $keep = q{INSERT INTO post (account, body) VALUES ('ann', 'a zorbkeep ' || repeat('x', 300000));};
@@ -57,6 +59,18 @@ for my $name ("$spool.draining", $spool)
 	is(settled($node), 4, 'what is drained again is not recorded again');
 	is($node->safe_psql('postgres', q{SELECT strikes FROM moderation.account WHERE account = 'ann'}), 4, 'nor counted again');
 }
+
+# A worker of another version of the library is at it: this one leaves it alone, lest it remove what comes next under that name.
+copy("$folder/copy", "$spool.draining") or die $!;
+open my $held, '<', "$spool.draining" or die $!;
+flock $held, LOCK_EX or die $!;
+$node->safe_psql('postgres', q{SELECT moderation.may_write('nobody')});
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'moderation recorder'}), 'a worker comes');
+usleep(700_000);
+ok(-e "$spool.draining", 'and does not remove what another drains');
+close $held;
+is(settled($node), 4, 'but drains it when that one is gone');
+ok(!-e "$spool.draining", 'and removes it');
 unlink "$folder/copy";
 
 # Nothing works: the refusal stands and the log has the facts, without the content.

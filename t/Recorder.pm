@@ -11,76 +11,17 @@ use Test::More;
 use Time::HiRes qw(usleep);
 our @EXPORT = qw(install refused_id violations settled background worker_pid status wait_gone killed_start $refuse);
 
-# The ladder is so high that no test freezes an account by the way.
-my $policy = <<'EOF';
-policy: recorder_test
-description: Two made-up words.
-limits: {bytes: 16777216, on_unknown: reject}
-views: []
-ladder: {in_a_row: 0, within: {count: 100000, period: 1 day}, freezes: [1 hour], memory: 1 day}
-categories:
-  - id: recorder_word
-    clause: {en: The word zorblax, zh: zorblax}
-    flag_at: 0.4
-    act_at: 0.7
-    actions: [reject, reject, reject, reject]
-    strike: true
-    suspend: never
-    evidence: hash
-  - id: recorder_keep
-    clause: {en: The word zorbkeep, zh: zorbkeep}
-    flag_at: 0.4
-    act_at: 0.7
-    actions: [reject, reject, reject, reject]
-    strike: true
-    suspend: never
-    evidence: content
----
-category: recorder_word
-rules:
-  - id: recorder_word.zorblax.en
-    language: en
-    weight: 0.9
-    severity: 2
-    note: The word.
-    terms: [zorblax]
-    hits: ["a zorblax here"]
-    misses: ["nothing here"]
----
-category: recorder_keep
-rules:
-  - id: recorder_keep.zorbkeep.en
-    language: en
-    weight: 0.9
-    severity: 2
-    note: The word.
-    terms: [zorbkeep]
-    hits: ["a zorbkeep here"]
-    misses: ["nothing here"]
-EOF
-
-# For pgbench: one refusal, swallowed, so that each transaction that pgbench counts is a violation that was acknowledged.
-our $refuse = <<'EOF';
-DO $$
-BEGIN
-	INSERT INTO post (account, body) VALUES ('flow', 'a zorblax in passing');
-	RAISE 'the content was not refused';
-EXCEPTION WHEN SQLSTATE 'MD001' THEN
-	NULL;
-END
-$$;
-EOF
+# What a load needs lies in t/recorder, which bench/recorder.sh uses, too: the policy, the table and a function in load.sql; and for
+# pgbench one refusal, swallowed, so that each transaction that it counts is a violation that was acknowledged.
+my $load = slurp_file('t/recorder/load.sql');
+our $refuse = slurp_file('t/recorder/refuse.sql');
 
 # The extension and a guarded table in a database.
 sub install
 {
 	my ($node, $database) = @_;
 	$database //= 'postgres';
-	$node->safe_psql($database, 'CREATE EXTENSION moderation');
-	$node->safe_psql($database, "SELECT moderation.load_policy(\$document\$$policy\$document\$)");
-	$node->safe_psql($database, q{
-		CREATE TABLE post (account text, body text);
-		SELECT moderation.guard('post', '{body}', 'account', 'recorder_test')});
+	$node->safe_psql($database, "CREATE EXTENSION moderation; $load");
 	return;
 }
 

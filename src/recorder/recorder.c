@@ -374,7 +374,7 @@ look_for_spool(XactEvent event, void *unused)
 	if (!IsUnderPostmaster || MyBackendType != B_BACKEND || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_exists())
 		return;
 	ring = mdr_ring(true);
-	if (ring != NULL && (mdr_spool_pending() || mdr_ring_retry_due(ring)))
+	if (ring != NULL && (mdr_spool_pending() || mdr_ring_retry_at(ring) <= GetCurrentTimestamp()))
 		mdr_ring_need(ring);
 }
 

@@ -258,10 +258,15 @@ mdr_ring_need(MdrRing *ring)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	MdrLook		look;
+	int			worker = NOBODY;
 
 	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
 	look = look_at_worker(ring, now);
+	ring->spooled = true;
+	if (ring->state == MDR_WORKER_RUNNING)
+		worker = ring->worker_proc;
 	LWLockRelease(&ring->lock);
+	wake(worker);
 	if (look == MDR_LOOK_START)
 		(void) mdr_ring_start(ring);
 }
@@ -361,15 +366,15 @@ mdr_ring_fetch_noted(MdrRing *ring)
 	return noted;
 }
 
-bool
-mdr_ring_retry_due(MdrRing *ring)
+TimestampTz
+mdr_ring_retry_at(MdrRing *ring)
 {
-	bool		due;
+	TimestampTz at;
 
 	LWLockAcquire(&ring->lock, LW_SHARED);
-	due = ring->retry_at <= GetCurrentTimestamp();
+	at = ring->retry_at;
 	LWLockRelease(&ring->lock);
-	return due;
+	return at;
 }
 
 void

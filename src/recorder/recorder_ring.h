@@ -117,7 +117,7 @@ extern MdrLook mdr_ring_look(MdrRing *ring, uint64 ticket);
 /* Registers a worker; false (and the state is NONE again, and whoever waits knows) when there is no slot for one.  Never raises. */
 extern bool mdr_ring_start(MdrRing *ring);
 
-/* Starts a worker if there is none, without waiting for anything.  Never raises. */
+/* Starts a worker if there is none, and has it look at the spool, without waiting for anything.  Never raises. */
 extern void mdr_ring_need(MdrRing *ring);
 
 /* Notices that the start which this backend made has died. */
@@ -140,8 +140,8 @@ extern bool mdr_ring_claim(MdrRing *ring);
 extern int	mdr_ring_take(MdrRing *ring, MdrTaken *taken, char *space);
 extern void mdr_ring_acknowledge(MdrRing *ring, const MdrTaken *taken, int count, int64 recorded);
 
-/* Whether it is time to try again what could not be recorded; what came of it: all recorded, or some left. */
-extern bool mdr_ring_retry_due(MdrRing *ring);
+/* When to try again what could not be recorded, 0 for at once; what came of it: all recorded, or some left. */
+extern TimestampTz mdr_ring_retry_at(MdrRing *ring);
 extern void mdr_ring_retried(MdrRing *ring, bool some_left);
 extern bool mdr_ring_fetch_spooled(MdrRing *ring);	/* whether something was spooled since the last call */
 extern bool mdr_ring_fetch_noted(MdrRing *ring);	/* likewise for the ledger */

@@ -500,7 +500,7 @@ serve_spool(char *space)
 	volatile bool done = false;
 	int64		recorded = 0;
 
-	bool		retry = mdr_ring_retry_due(ring);
+	bool		retry = mdr_ring_retry_at(ring) <= GetCurrentTimestamp();
 
 	if (!(retry ? mdr_spool_exists() : mdr_spool_pending()) || !installed())
 		return true;
@@ -650,8 +650,8 @@ serve(void)
 		worked = serve_ring(space);
 		if (worked)
 			idle_until = in(mdr_recorder_idle);
-		if (mdr_ring_fetch_spooled(ring) && spool_due == 0)
-			spool_due = GetCurrentTimestamp();
+		if (mdr_ring_fetch_spooled(ring))
+			spool_due = spool_due == 0 ? GetCurrentTimestamp() : Min(spool_due, in(SPOOL_RETRY_MS));
 
 		if (mdr_ring_fetch_noted(ring) && link_due == 0)
 			link_due = GetCurrentTimestamp();
@@ -663,7 +663,11 @@ serve(void)
 		if (is_due(spool_due, 0))
 		{
 			if (serve_spool(space))
-				spool_due = spool_failed = 0;
+			{
+				/* What the tables refuse is tried again, by this worker if it is still here. */
+				spool_due = mdr_spool_exists() ? Max(mdr_ring_retry_at(ring), in(SPOOL_RETRY_MS)) : 0;
+				spool_failed = 0;
+			}
 			else
 			{
 				spool_due = in(SPOOL_RETRY_MS);
