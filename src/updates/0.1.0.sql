@@ -17,3 +17,6 @@ ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
 
 -- src/ledger.  Its first entry is linked by the worker, or by moderation.seal(), and all that was recorded before it.
 \i src/ledger/tables.sql
+
+-- src/surface: has one column more.
+DROP FUNCTION moderation.recorder_status();
