@@ -67,6 +67,8 @@ for my $level (@levels)
 		# What a strike counted in the offender's own transaction comes to, if that commits.
 		all(\@clients, "BEGIN ISOLATION LEVEL $level", 'SELECT count(*) FROM patient', "UPDATE naive SET strikes = strikes + 1 WHERE level = '$level'; COMMIT", 'ROLLBACK');
 	}
+	# What the spool took while there was no worker comes later.
+	$node->poll_query_until('postgres', "SELECT count(*) >= $attempts FROM moderation.violation WHERE account = '$account'");
 	ok(counted(), "$level: everything is counted in the end");
 	is($node->safe_psql('postgres', "SELECT count(*) FROM moderation.violation WHERE account = '$account'"), $attempts, "$level: $attempts attempts, as many violations");
 	is($node->safe_psql('postgres', "SELECT strikes FROM moderation.account WHERE account = '$account'"), $attempts, "$level: and as many strikes");

@@ -21,7 +21,10 @@ sub account_node
 	$node->safe_psql('postgres', 'CREATE EXTENSION moderation');
 	$node->safe_psql('postgres', slurp_file('sql/include/test_policy.sql'));
 	$node->safe_psql('postgres', q{CREATE TABLE post (author text, body text); SELECT moderation.guard('post', '{body}', 'author', 'test')});
+	# A worker that the other library has started would load both.
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE backend_type = 'moderation recorder'});
 	use_test_library($node, 'postgres');
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE backend_type = 'moderation recorder'});
 	return $node;
 }
 
