@@ -1,5 +1,6 @@
 # A subscriber stores what its publisher decided about: rows that logical replication applies are not judged again, unless
-# moderation.moderate_replica says so, and then they are only observed.
+# moderation.moderate_replica says so, and then they are only observed.  What a subscription of an ordinary role brings is judged as
+# anything else that this role writes.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -56,6 +57,26 @@ is($subscriber->safe_psql('postgres', q{SELECT string_agg(id || ' ' || left(body
 is($subscriber->safe_psql('postgres', q{SELECT category, action FROM moderation.violation WHERE action = 'flag' ORDER BY category}),
 	"test_quarantine|flag\ntest_redact|flag\ntest_reject|flag\nunknown|flag", 'each is recorded once, as flagged');
 is($subscriber->safe_psql('postgres', q{SELECT count(*) FROM moderation.account_status WHERE account = 'ada'}), 0, 'and nobody gets a strike');
+# A role that owns a subscription could otherwise publish to itself what it may not write.
+my $own = $subscriber->safe_psql('postgres', q{SELECT current_setting('server_version_num')::int >= 160000}) eq 't' ? 'password_required = false, ' : '';
+$subscriber->append_conf('postgresql.conf', 'moderation.moderate_replica = off');
+$subscriber->reload;
+$subscriber->safe_psql('postgres', qq{
+	CREATE ROLE owner SUPERUSER LOGIN;
+	GRANT ALL ON post TO owner;
+	ALTER SUBSCRIPTION s SET (${own}disable_on_error = true);
+	ALTER SUBSCRIPTION s OWNER TO owner;
+	ALTER ROLE owner NOSUPERUSER;
+	ALTER SUBSCRIPTION s DISABLE;
+});
+$subscriber->safe_psql('postgres', 'TRUNCATE moderation.violation');
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION s ENABLE');
+$publisher->safe_psql('postgres', q{INSERT INTO post VALUES (9, 'cy', 'hello')});
+$publisher->safe_psql('postgres', q{INSERT INTO post VALUES (10, 'cy', 'a zorblax')});
+$subscriber->poll_query_until('postgres', 'SELECT NOT subenabled FROM pg_subscription') or die;
+is($subscriber->safe_psql('postgres', q{SELECT string_agg(id::text, ' ') FROM post WHERE author = 'cy'}), '9',
+	'what the subscription of an ordinary role brings is judged');
+is(violations(), '1|test_reject:reject', 'and its refusal recorded');
 $subscriber->stop;
 $publisher->stop;
 done_testing();

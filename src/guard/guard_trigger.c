@@ -19,6 +19,7 @@
 #include "access/sysattr.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
@@ -142,6 +143,16 @@ trigger_data(FunctionCallInfo fcinfo, bool before, const char *function, const c
 }
 
 /* Whether the row is not ours to judge: a dump being loaded, or a row that was judged where it was first stored. */
+/*
+ * Whether rows come from a publisher, by a subscription that a superuser set up.  That of anybody else (PostgreSQL 16 and later,
+ * or a superuser who is none any more) is a session like any other: its owner chooses what is published to it.
+ */
+static bool
+replicates(void)
+{
+	return IsLogicalWorker() && superuser_arg(GetSessionUserId());
+}
+
 static bool
 passes(Relation relation)
 {
@@ -158,7 +169,7 @@ passes(Relation relation)
 		mdr_guard_tell_restored(relation);
 		return true;
 	}
-	return IsLogicalWorker() && !mdr_moderate_replica;
+	return replicates() && !mdr_moderate_replica;
 }
 
 /* Columns of the guard that a statement changes, in the order of guard->columns; all of them for an INSERT. */
@@ -217,7 +228,7 @@ begin_row(MdrRow *row, Relation relation, bool insert, const MdrGuard *guard, He
 	row->operation = insert ? "INSERT" : "UPDATE";
 	row->account = mdr_guard_account(guard, tuple, row->descriptor);
 	/* A replica that refuses or drops a row stops or diverges: it may only observe. */
-	row->cap = IsLogicalWorker() ? Min(guard->cap, MDR_FLAG) : guard->cap;
+	row->cap = replicates() ? Min(guard->cap, MDR_FLAG) : guard->cap;
 	row->arena = arena;
 	row->scanned = palloc(Max(guard->ncolumns, 1) * sizeof(MdrScanned));
 	row->gravest = -1;
@@ -418,7 +429,7 @@ scan_row(Workspace *workspace, const TriggerData *data, const MdrGuard *guard, H
 	if (changes.ncolumns == 0 && !changes.account)
 		return tuple;
 
-	if (!IsLogicalWorker())
+	if (!replicates())
 	{
 		if (old_tuple != NULL && changes.account)
 		{
@@ -522,7 +533,7 @@ verify_row(MdrRow *row, HeapTuple tuple, const Changes *changes)
 	bool		clean = true;
 
 	/* Another trigger may have put another account into the row. */
-	if (!row->guard->last && row->account != NULL && !IsLogicalWorker())
+	if (!row->guard->last && row->account != NULL && !replicates())
 		pass_gate(row->relation, row->account);
 	if (!row->guard->last || !mdr_memo_empty())
 	{
@@ -538,7 +549,7 @@ verify_row(MdrRow *row, HeapTuple tuple, const Changes *changes)
 
 		conclude(row, false);
 	}
-	if (clean && changes->ncolumns > 0 && row->account != NULL && !IsLogicalWorker())
+	if (clean && changes->ncolumns > 0 && row->account != NULL && !replicates())
 		mdr_gate_clean(row->account);
 }
 
