@@ -12,7 +12,7 @@ use Time::HiRes qw(time usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('ledger');
 $node->init;
-$node->append_conf('postgresql.conf', "max_worker_processes = 2\nmax_logical_replication_workers = 0\nmoderation.seal_interval = 1s\n");
+$node->append_conf('postgresql.conf', "max_worker_processes = 8\nmoderation.seal_interval = 1s\n");
 $node->start;
 install($node);
 use_test_library($node, 'postgres');
