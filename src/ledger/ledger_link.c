@@ -91,14 +91,15 @@ static MdrLedgerPlan adopt_plan = {
 	" AND NOT EXISTS (SELECT FROM moderation.ledger) ORDER BY r.at"
 };
 
-static bool place_known = false;
+/* The ledger, by the oid of its table, that was seen to go on here: an extension that is created again has another one. */
+static Oid	placed_ledger = InvalidOid;
 
 PG_FUNCTION_INFO_V1(moderation_read_place);
 
 void
 mdr_ledger_forget_place(void)
 {
-	place_known = false;
+	placed_ledger = InvalidOid;
 }
 
 bool
@@ -292,7 +293,7 @@ new_epoch(void)
 bool
 mdr_ledger_place_known(void)
 {
-	return place_known;
+	return OidIsValid(placed_ledger) && placed_ledger == mdr_relation("ledger");
 }
 
 void
@@ -300,12 +301,12 @@ mdr_ledger_check_place(void)
 {
 	MdrLedgerEntry *epoch;
 
-	if (place_known)
+	if (mdr_ledger_place_known())
 		return;
 	epoch = new_epoch();
 	if (epoch != NULL)
 		mdr_ledger_append(list_make1(epoch));
-	place_known = true;
+	placed_ledger = mdr_relation("ledger");
 }
 
 void
