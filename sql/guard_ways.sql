@@ -36,7 +36,9 @@ BEGIN;
 TRUNCATE ways.post;
 INSERT INTO ways.post VALUES (1, 'ways 1', 'a zorblax');
 ROLLBACK;
+\set VERBOSITY sqlstate
 COPY ways.post FROM PROGRAM 'true';
+\set VERBOSITY terse
 RESET ROLE;
 -- Views: of the writer's rights, of the owner's, updatable through two of them, with a check option.
 SET ROLE ways_owner;
