@@ -23,6 +23,7 @@
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "guard/guard.h"
 #include "guard/guard_internal.h"
@@ -35,7 +36,9 @@ PG_FUNCTION_INFO_V1(moderation_reads_content);
 Datum
 moderation_reads_content(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(mdr_content_kind(PG_GETARG_OID(0)) != MDR_CONTENT_NONE);
+	Oid			type = PG_GETARG_OID(0);
+
+	PG_RETURN_BOOL(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) && mdr_content_kind(type) != MDR_CONTENT_NONE);
 }
 
 /* Rows of (relation oid, attnum, attname, atttypid) as a list of MdrNotedColumn in context. */
