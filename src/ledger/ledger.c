@@ -56,7 +56,7 @@ mdr_ledger_run(MdrLedgerPlan *plan, Datum *values, const char *nulls)
 
 	if (plan->plan == NULL)
 	{
-		SPIPlanPtr	prepared = SPI_prepare_cursor(plan->sql, plan->nargs, plan->types, plan->generic ? CURSOR_OPT_GENERIC_PLAN : 0);
+		SPIPlanPtr	prepared = SPI_prepare(plan->sql, plan->nargs, plan->types);
 
 		if (prepared == NULL || SPI_keepplan(prepared) != 0)
 			elog(ERROR, "could not prepare \"%s\": %s", plan->sql, SPI_result_code_string(SPI_result));

@@ -51,6 +51,15 @@ extern void mdr_ledger_append(List *entries);
 /* Likewise: links up to that many of the notes, returns how many there were. */
 extern int	mdr_ledger_link_notes(int limit);
 
+/*
+ * Under the lock: position, chain and linked_at of the ends of count chains, whose accounts are given, each once; position 0 and
+ * what stands before it where there is no chain yet.  linked_at is never before what the next entry may have.
+ */
+extern void mdr_ledger_find_ends(MdrLedgerEntry *ends, int count);
+
+/* Likewise: writes entries that have their places. */
+extern void mdr_ledger_insert(const List *entries);
+
 /* Inserts a row into moderation.ledger_note, to be linked later. */
 extern void mdr_ledger_put_note(const MdrLedgerEntry *entry);
 
@@ -68,7 +77,6 @@ typedef struct MdrLedgerPlan
 	const char *sql;
 	int			nargs;
 	Oid			types[10];
-	bool		generic;		/* planned once: planning would cost more than the work */
 	SPIPlanPtr	plan;
 } MdrLedgerPlan;
 extern void mdr_ledger_run(MdrLedgerPlan *plan, Datum *values, const char *nulls);

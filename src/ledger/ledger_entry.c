@@ -138,13 +138,28 @@ append_texts(StringInfo entry, Datum value)
 }
 
 static void
+hexadecimal(const uint8 *bytes, int length, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < length; i++)
+	{
+		*text++ = digits[bytes[i] >> 4];
+		*text++ = digits[bytes[i] & 15];
+	}
+	*text = '\0';
+}
+
+static void
 append_bytes(StringInfo entry, Datum value)
 {
 	bytea	   *bytes = DatumGetByteaPP(value);
+	int			length = VARSIZE_ANY_EXHDR(bytes);
 
 	appendStringInfoChar(entry, '"');
-	for (int i = 0; i < VARSIZE_ANY_EXHDR(bytes); i++)
-		appendStringInfo(entry, "%02x", (unsigned char) VARDATA_ANY(bytes)[i]);
+	enlargeStringInfo(entry, 2 * length + 1);
+	hexadecimal((const uint8 *) VARDATA_ANY(bytes), length, entry->data + entry->len);
+	entry->len += 2 * length;
 	appendStringInfoChar(entry, '"');
 }
 
@@ -266,19 +281,6 @@ mdr_ledger_origin(const char *account, uint8 *hash)
 		sha256(account, strlen(account), hash);
 	else
 		memset(hash, 0, MDR_SHA256);
-}
-
-static void
-hexadecimal(const uint8 *bytes, int length, char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (int i = 0; i < length; i++)
-	{
-		*text++ = digits[bytes[i] >> 4];
-		*text++ = digits[bytes[i] & 15];
-	}
-	*text = '\0';
 }
 
 void

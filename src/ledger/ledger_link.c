@@ -2,9 +2,8 @@
  * ledger_link.c
  *		Gives noted entries their places: position, hash and time, one linker at a time.
  *
- * In: entries, collected by the worker or read from moderation.ledger_note; out: rows of moderation.ledger.  One look-up for the
- * ends of all chains concerned, one INSERT.  linked_at never goes back within a chain, and lies after the last seal, even when
- * the clock is set back.
+ * In: entries, collected by the worker or read from moderation.ledger_note; out: rows of moderation.ledger.  linked_at never
+ * goes back within a chain, and lies after the last seal, even when the clock is set back.
  *
  * The first time in a process it looks whether this is still the place (system identifier, timeline, database) where the ledger
  * was last continued; if not, it links an epoch into the database's own chain first.  Where nothing was ever linked, it also notes
@@ -23,39 +22,12 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
 
 #include "ledger/ledger_chain.h"
 #include "server/server.h"
 #include "server/server_inject.h"
-
-/* The end of each of some chains, in the order given; and the last seal. */
-static MdrLedgerPlan ends_plan = {
-	.sql = "SELECT e.position, e.chain_sha256, e.linked_at, s.sealed_at"
-	" FROM unnest($1) WITH ORDINALITY AS a (account, n)"
-	" LEFT JOIN LATERAL (SELECT l.position, l.chain_sha256, l.linked_at FROM moderation.ledger AS l"
-	" WHERE l.account = a.account ORDER BY l.position DESC LIMIT 1) AS e ON true"
-	" LEFT JOIN (SELECT t.sealed_at FROM moderation.ledger_seal AS t ORDER BY t.seal DESC LIMIT 1) AS s ON true"
-	" ORDER BY a.n",
-	.nargs = 1, .types = {TEXTARRAYOID}, .generic = true
-};
-static MdrLedgerPlan own_end_plan = {
-	.sql = "SELECT l.position, l.chain_sha256, l.linked_at, s.sealed_at FROM (SELECT) AS one"
-	" LEFT JOIN (SELECT l.position, l.chain_sha256, l.linked_at FROM moderation.ledger AS l"
-	/* by both columns, or the planner does not see that the index is in that order, and reads the whole chain */
-	" WHERE l.account IS NULL ORDER BY l.account DESC, l.position DESC LIMIT 1) AS l ON true"
-	" LEFT JOIN (SELECT t.sealed_at FROM moderation.ledger_seal AS t ORDER BY t.seal DESC LIMIT 1) AS s ON true"
-};
-static MdrLedgerPlan insert_plan = {
-	.sql = "INSERT INTO moderation.ledger"
-	" (account, position, kind, subject, entry_sha256, chain_sha256, noted_at, linked_at, noted_xid)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-	.nargs = 9,
-	.types = {TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID, INT8ARRAYOID}, .generic = true
-};
 
 /* noted_xid: the note's own, counted through with the help of a transaction that began later ($2). */
 static MdrLedgerPlan take_plan = {
@@ -119,32 +91,6 @@ column(uint64 row, int number, bool *null)
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, null);
 }
 
-/* The end of a chain from a row of ends_plan, into an entry that stands for it. */
-static void
-read_end(uint64 row, const char *account, MdrLedgerEntry *end)
-{
-	bool		none;
-	bool		unsealed;
-	Datum		value = column(row, 1, &none);
-	TimestampTz sealed_at;
-
-	end->account = account;
-	end->position = none ? 0 : DatumGetInt64(value);
-	end->linked_at = none ? DT_NOBEGIN : DatumGetTimestampTz(column(row, 3, &none));
-	mdr_ledger_origin(account, end->chain);
-	if (end->position > 0)
-	{
-		bytea	   *hash = DatumGetByteaPP(column(row, 2, &none));
-
-		/* Somebody has put another thing there; verification will say so, and the chain goes on from what is left of it. */
-		memset(end->chain, 0, MDR_SHA256);
-		memcpy(end->chain, VARDATA_ANY(hash), Min(VARSIZE_ANY_EXHDR(hash), MDR_SHA256));
-	}
-	sealed_at = DatumGetTimestampTz(column(row, 4, &unsealed));
-	if (!unsealed)
-		end->linked_at = Max(end->linked_at, sealed_at + 1);
-}
-
 static int
 by_account(const ListCell *a, const ListCell *b)
 {
@@ -170,93 +116,21 @@ same_account(const MdrLedgerEntry *a, const MdrLedgerEntry *b)
 static MdrLedgerEntry *
 find_ends(List *entries)
 {
-	int			count = list_length(entries);
-	MdrLedgerEntry *ends = palloc0(sizeof(MdrLedgerEntry) * count);
-	Datum	   *accounts = palloc(sizeof(Datum) * count);
-	const char **names = palloc(sizeof(char *) * count);
+	MdrLedgerEntry *ends = palloc0(sizeof(MdrLedgerEntry) * list_length(entries));
 	const MdrLedgerEntry *previous = NULL;
-	int			nends = 0;
-	int			naccounts = 0;
+	int			count = 0;
 	ListCell   *cell;
 
 	foreach(cell, entries)
 	{
 		const MdrLedgerEntry *entry = lfirst(cell);
 
-		if (previous != NULL && same_account(previous, entry))
-			continue;
+		if (previous == NULL || !same_account(previous, entry))
+			ends[count++].account = entry->account;
 		previous = entry;
-		if (entry->account == NULL)
-		{
-			mdr_ledger_run(&own_end_plan, NULL, NULL);
-			read_end(0, NULL, &ends[nends++]);
-			SPI_freetuptable(SPI_tuptable);
-			continue;
-		}
-		names[naccounts] = entry->account;
-		accounts[naccounts++] = CStringGetTextDatum(entry->account);
 	}
-	if (naccounts > 0)
-	{
-		Datum		array = PointerGetDatum(construct_array(accounts, naccounts, TEXTOID, -1, false, TYPALIGN_INT));
-
-		mdr_ledger_run(&ends_plan, &array, NULL);
-		for (int i = 0; i < naccounts; i++)
-			read_end(i, names[i], &ends[nends++]);
-		SPI_freetuptable(SPI_tuptable);
-	}
+	mdr_ledger_find_ends(ends, count);
 	return ends;
-}
-
-/* Arrays for insert_plan. */
-static Datum
-make_array(const Datum *values, const bool *nulls, int count, Oid type, int length, bool by_value, char alignment)
-{
-	int			dims[1] = {count};
-	int			lower[1] = {1};
-
-	return PointerGetDatum(construct_md_array(unconstify(Datum *, values), unconstify(bool *, nulls), 1, dims, lower, type, length,
-											  by_value, alignment));
-}
-
-static void
-insert_entries(List *entries)
-{
-	int			count = list_length(entries);
-	Datum	   *columns[9];
-	bool	   *nulls = palloc(sizeof(bool) * count);
-	Datum		values[9];
-	int			i = 0;
-	ListCell   *cell;
-
-	for (int c = 0; c < 9; c++)
-		columns[c] = palloc(sizeof(Datum) * count);
-	foreach(cell, entries)
-	{
-		MdrLedgerEntry *entry = lfirst(cell);
-
-		nulls[i] = entry->account == NULL;
-		columns[0][i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(entry->account);
-		columns[1][i] = Int64GetDatum(entry->position);
-		columns[2][i] = CStringGetTextDatum(entry->kind);
-		columns[3][i] = UUIDPGetDatum(&entry->subject);
-		columns[4][i] = mdr_ledger_bytes(entry->entry);
-		columns[5][i] = mdr_ledger_bytes(entry->chain);
-		columns[6][i] = TimestampTzGetDatum(entry->noted_at);
-		columns[7][i] = TimestampTzGetDatum(entry->linked_at);
-		columns[8][i] = Int64GetDatum(entry->noted_xid);
-		i++;
-	}
-	values[0] = make_array(columns[0], nulls, count, TEXTOID, -1, false, TYPALIGN_INT);
-	values[1] = make_array(columns[1], NULL, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	values[2] = make_array(columns[2], NULL, count, TEXTOID, -1, false, TYPALIGN_INT);
-	values[3] = make_array(columns[3], NULL, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
-	values[4] = make_array(columns[4], NULL, count, BYTEAOID, -1, false, TYPALIGN_INT);
-	values[5] = make_array(columns[5], NULL, count, BYTEAOID, -1, false, TYPALIGN_INT);
-	values[6] = make_array(columns[6], NULL, count, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	values[7] = make_array(columns[7], NULL, count, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	values[8] = make_array(columns[8], NULL, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	mdr_ledger_run(&insert_plan, values, NULL);
 }
 
 /* If the ledger was last continued elsewhere, or is only beginning: an epoch, to be linked; else NULL. */
@@ -339,7 +213,7 @@ mdr_ledger_append(List *entries)
 		end->position = entry->position;
 		end->linked_at = entry->linked_at;
 	}
-	insert_entries(entries);
+	mdr_ledger_insert(entries);
 }
 
 int
