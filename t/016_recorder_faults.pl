@@ -182,6 +182,66 @@ $node->reload;
 $expected++;
 recorded_once('a postmaster killed alone');
 
+# What waits is done soon after the reason is gone, once anything happens in the database, if only a session that stays connected and
+# asks how the recorder fares; neither does it matter how often it was tried before, nor which worker, or server, left it.
+$session = Protocol->connect($node);
+sub drained_within
+{
+	my ($seconds, $what, $query) = @_;
+	my $before = time;
+	my $done;
+	while (!$done && time - $before < $seconds)
+	{
+		usleep(100_000);
+		$done = $session->query($query // 'SELECT queued = 0 AND spooled_files = 0 AND uncounted = 0 FROM moderation.recorder_status()')->{rows}[0][0] eq 't';
+	}
+	ok($done, sprintf '%s: done %.1f s later', $what, time - $before) or diag(status($node));
+	return;
+}
+no_worker_left();
+$node->safe_psql('postgres', q{ALTER TABLE moderation.violation ADD CONSTRAINT never CHECK (account <> 'ann') NOT VALID});
+for (1 .. 6) { refused_with('', 'refused again and again by the tables'); usleep(600_000); }
+$node->safe_psql('postgres', 'ALTER TABLE moderation.violation DROP CONSTRAINT never');
+drained_within(8, 'a table that was mended');
+recorded_once('a table that was mended');
+
+no_worker_left();
+my $notes = $node->safe_psql('postgres', q{SET moderation.test_points = 'no_worker=fail'; SELECT moderation.freeze('zoe', 'test'); SELECT unlinked > 0 FROM moderation.ledger_status()});
+like($notes, qr/t$/, 'something is noted for the ledger, and there is no worker');
+drained_within(6, 'a note for the ledger', 'SELECT unlinked = 0 FROM moderation.ledger_status()');
+
+$lock = Protocol->connect($node);
+$lock->query(q{BEGIN; SELECT FROM moderation.account WHERE account = 'ann' FOR UPDATE});
+refused_with('', 'the account is locked');
+is(recorder('uncounted'), 1, 'its strike is not counted');
+$node->kill9;
+killed_start($node);
+$session = Protocol->connect($node);
+drained_within(6, 'a strike left uncounted by a server that was killed');
+recorded_once('a strike left uncounted by a server that was killed');
+
+# A worker that can record nothing for a reason of its own, as when it still runs the library that an update has replaced: another
+# one takes its place, however busy the flow of refusals keeps it.
+$node->append_conf('postgresql.conf', "moderation.recorder_idle = 4000ms\n");
+$node->reload;
+usleep(100_000);
+refused_with('', 'before the library is another');
+$worker = worker_pid($node);
+$node->safe_psql('postgres', q{UPDATE pg_proc SET probin = '$libdir/moderation' WHERE probin = '$libdir/moderation_test'});
+$before = time;
+while (time - $before < 8 && worker_pid($node) eq $worker) { ok(refused_id($node, $insert), 'refused'); $expected++; usleep(200_000); }
+isnt(worker_pid($node), $worker, sprintf 'the worker that fails is gone %.1f s later', time - $before);
+ok(refused_id($node, $insert), 'refused');
+$expected++;
+isnt(recorder('recorded'), 0, 'and recorded by another one');
+$session = Protocol->connect($node);
+drained_within(8, 'what the worker that failed left behind');
+recorded_once('what the worker that failed left behind');
+use_test_library($node, 'postgres');
+$node->append_conf('postgresql.conf', "moderation.recorder_idle = 100ms\n");
+$node->reload;
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE backend_type = 'moderation recorder'});
+
 # A real limit: no file of this server may grow beyond 2.5 MB, so that evidence, segments and spool soon find no space.
 SKIP:
 {

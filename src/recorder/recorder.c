@@ -31,6 +31,8 @@
 #include "server/server_inject.h"
 
 #define POLL_MS 250				/* a lost wake-up costs so much at most */
+#define LOOK_MS 2000			/* so often a session looks, when it commits, whether something waits for a worker; */
+#define LOOK_FAILED_MS 60000	/* or so often, where there is no shared memory to look into */
 #define DEGRADED_MS 50			/* waited while the worker is known to be stuck */
 
 int			mdr_record_timeout = 2000;
@@ -349,6 +351,9 @@ mdr_recorder_status(MdrRecorderStatus *status)
 	}
 	mdr_spool_size(&status->spooled_files, &status->spooled_bytes);
 	count_uncounted(status);
+	/* What a server that is gone has left uncounted, nobody else knows of. */
+	if (status->uncounted > 0 && status->worker_pid == 0 && !RecoveryInProgress() && (ring = mdr_ring(true)) != NULL)
+		mdr_ring_need(ring);
 }
 
 PG_FUNCTION_INFO_V1(moderation_stop_recorder);
@@ -361,20 +366,31 @@ moderation_stop_recorder(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(ring != NULL && mdr_ring_stop(ring));
 }
 
-/* At a session's first commit: what an earlier time left in the spool should not wait for the next refusal. */
+/*
+ * When a session commits, now and then: what is left because no worker could be had, or could not record it, should not wait for the
+ * next refusal, which may be long in coming where the same sessions stay connected.
+ */
 static void
-look_for_spool(XactEvent event, void *unused)
+look_for_work(XactEvent event, void *unused)
 {
-	static bool looked = false;
+	static TimestampTz looked_at = 0;
+	static int64 pause_ms = 0;
+	TimestampTz now;
+	bool		spooled;
 	MdrRing    *ring;
 
-	if (looked || event != XACT_EVENT_PRE_COMMIT)
+	if (event != XACT_EVENT_PRE_COMMIT || !IsUnderPostmaster || MyBackendType != B_BACKEND || !OidIsValid(MyDatabaseId) ||
+		RecoveryInProgress())
 		return;
-	looked = true;
-	if (!IsUnderPostmaster || MyBackendType != B_BACKEND || !OidIsValid(MyDatabaseId) || RecoveryInProgress() || !mdr_spool_exists())
+	now = GetCurrentStatementStartTimestamp();
+	if (now >= looked_at && now - looked_at < pause_ms * 1000)
 		return;
-	ring = mdr_ring(true);
-	if (ring != NULL && (mdr_spool_pending() || mdr_ring_retry_at(ring) <= GetCurrentTimestamp()))
+	looked_at = now;
+	spooled = mdr_spool_exists();
+	ring = mdr_ring(spooled);
+	pause_ms = mdr_ring_available() ? LOOK_MS : LOOK_FAILED_MS;
+	if (ring != NULL &&
+		(mdr_ring_waits(ring) || (spooled && (mdr_spool_pending() || mdr_ring_retry_at(ring) <= GetCurrentTimestamp()))))
 		mdr_ring_need(ring);
 }
 
@@ -404,5 +420,5 @@ mdr_recorder_init(void)
 							 commit_options,
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
-	RegisterXactCallback(look_for_spool, NULL);
+	RegisterXactCallback(look_for_work, NULL);
 }

@@ -84,7 +84,10 @@ typedef struct MdrRecorderStatus
 	TimestampTz oldest_uncounted;	/* when the oldest of them occurred; 0 when there is none */
 } MdrRecorderStatus;
 
-/* Reads only; works on a standby; waits for no lock.  The caller is in a transaction.  Raises only what reading a table raises. */
+/*
+ * Works on a standby; waits for no lock.  The caller is in a transaction.  Raises only what reading a table raises.  Where strikes
+ * are uncounted and no worker is there, it asks for one.
+ */
 extern void mdr_recorder_status(MdrRecorderStatus *status);
 
 extern void mdr_recorder_init(void);	/* from _PG_init */

@@ -26,7 +26,9 @@
 #define STALE_MS 1000			/* a start that takes longer is taken over, once */
 #define FAILED_MS 1000			/* after a start has died, none is tried for so long */
 #define RETRY_MIN_MS 1000		/* what could not be recorded is tried again after so long, then after twice as long, */
-#define RETRY_MAX_MS 300000		/* up to this */
+#define RETRY_MAX_MS 4000		/* up to this, or, where much is left, */
+#define RETRY_SHARE 4			/* up to so many times what the last try took, */
+#define RETRY_LONG_MS 60000		/* but never longer than this */
 #define NOBODY (-1)
 
 /* The start that this process made last, if it may still be under way. */
@@ -378,11 +380,20 @@ mdr_ring_retry_at(MdrRing *ring)
 }
 
 void
-mdr_ring_retried(MdrRing *ring, bool some_left)
+mdr_ring_retried(MdrRing *ring, bool again, bool some_left, int64 took_ms)
 {
+	int64		longest = Min(Max(RETRY_MAX_MS, RETRY_SHARE * took_ms), RETRY_LONG_MS);
+	TimestampTz now = GetCurrentTimestamp();
+
 	LWLockAcquire(&ring->lock, LW_EXCLUSIVE);
-	ring->retry_ms = some_left ? Min(Max(RETRY_MIN_MS, 2 * ring->retry_ms), RETRY_MAX_MS) : 0;
-	ring->retry_at = some_left ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ring->retry_ms) : 0;
+	/* However often the tables refuse something new: the reason may be gone, and what waits costs little to try. */
+	if (!some_left)
+		ring->retry_at = ring->retry_ms = 0;
+	else if (again || ring->retry_at == 0)
+	{
+		ring->retry_ms = Min(Max(RETRY_MIN_MS, 2 * ring->retry_ms), longest);
+		ring->retry_at = TimestampTzPlusMilliseconds(now, ring->retry_ms);
+	}
 	LWLockRelease(&ring->lock);
 }
 
@@ -407,6 +418,17 @@ mdr_ring_empty(MdrRing *ring)
 	empty = ring->head == ring->tail;
 	LWLockRelease(&ring->lock);
 	return empty;
+}
+
+bool
+mdr_ring_waits(MdrRing *ring)
+{
+	bool		waits;
+
+	LWLockAcquire(&ring->lock, LW_SHARED);
+	waits = ring->state != MDR_WORKER_RUNNING && (ring->head != ring->tail || ring->spooled || ring->noted);
+	LWLockRelease(&ring->lock);
+	return waits;
 }
 
 bool

@@ -74,7 +74,7 @@ typedef struct MdrRing
 	int64		timeouts;
 	int64		logged;			/* fallbacks that the spool could not take */
 	TimestampTz retry_at;		/* not before this, what could not be recorded is tried again */
-	int64		retry_ms;		/* and after so much longer, if in vain */
+	int64		retry_ms;		/* how long that was put off */
 	MdrSlot		slots[MDR_RING_SLOTS];
 } MdrRing;
 
@@ -140,12 +140,16 @@ extern bool mdr_ring_claim(MdrRing *ring);
 extern int	mdr_ring_take(MdrRing *ring, MdrTaken *taken, char *space);
 extern void mdr_ring_acknowledge(MdrRing *ring, const MdrTaken *taken, int count, int64 recorded);
 
-/* When to try again what could not be recorded, 0 for at once; what came of it: all recorded, or some left. */
+/*
+ * When to try again what could not be recorded, 0 for at once; what came of it: all recorded, or some left, in so many
+ * milliseconds.  What is left over for the first time (not again) does not put off what is left already.
+ */
 extern TimestampTz mdr_ring_retry_at(MdrRing *ring);
-extern void mdr_ring_retried(MdrRing *ring, bool some_left);
+extern void mdr_ring_retried(MdrRing *ring, bool again, bool some_left, int64 took_ms);
 extern bool mdr_ring_fetch_spooled(MdrRing *ring);	/* whether something was spooled since the last call */
 extern bool mdr_ring_fetch_noted(MdrRing *ring);	/* likewise for the ledger */
 extern bool mdr_ring_empty(MdrRing *ring);
+extern bool mdr_ring_waits(MdrRing *ring);	/* something is to be done, and no worker is there to do it */
 extern bool mdr_ring_stopping(MdrRing *ring);
 extern bool mdr_ring_leave(MdrRing *ring);	/* false when there is work */
 extern void mdr_ring_abandon(MdrRing *ring);	/* at exit, whatever the reason */

@@ -53,6 +53,8 @@
 #define LOCK_TIMEOUT "100ms"
 #define LEDGER_BUSY_MS 200		/* somebody else is linking or has sealed in an open transaction */
 #define LEDGER_FAILED_MS 10000
+#define VAIN_MS 1000			/* a worker leaves that has recorded nothing for so long, for reasons that may be its own; */
+#define VAIN_RESOURCES_MS 6000	/* or for so long, for want of resources */
 #define RETRY_LOCK_TIMEOUT "20ms"	/* for strikes that were too late already: somebody may wait for a record meanwhile */
 
 PGDLLEXPORT void mdr_recorder_main(Datum argument);
@@ -81,6 +83,7 @@ static MemoryContext batch_context;
 static MemoryContext spool_context;
 static TimestampTz strikes_due = 0; /* when to count what is uncounted; 0 = never */
 static bool strikes_left = false;	/* some were left uncounted, perhaps after the round under way began */
+static TimestampTz leave_due = 0;	/* when to leave, because nothing can be recorded; 0 = it can */
 static TimestampTz spool_due = 0;	/* when to look at the spool */
 static TimestampTz link_due = 0;	/* when to link what is noted */
 static TimestampTz seal_due = 0;	/* when to seal what is linked; 0 = nothing new, or not to */
@@ -278,6 +281,19 @@ in(long milliseconds)
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
 }
 
+/*
+ * Nothing could be recorded.  If that goes on, another worker may fare better: what stands in the way may lie in this process, as
+ * when it runs a library that an update has replaced, or has limits of its own.  A lock is no such reason.
+ */
+static void
+note_failure(const ErrorData *error)
+{
+	bool		passes = mdr_error_passes(error->sqlerrcode);
+
+	if (leave_due == 0 && (!passes || ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES))
+		leave_due = in(passes ? VAIN_RESOURCES_MS : VAIN_MS);
+}
+
 /* Something new is in the chains. */
 static void
 want_seal(void)
@@ -321,12 +337,14 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 		*recorded += attempt.recorded;
 		leave_strikes(&attempt);
 		want_seal();
+		leave_due = 0;
 		return true;
 	}
 	/* Memory may be short because of one unit alone, which then must not keep the others. */
 	if (mdr_error_passes(attempt.error->sqlerrcode) && attempt.error->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
 	{
 		log_failure(attempt.error, "cannot record now");
+		note_failure(attempt.error);
 		return false;
 	}
 	if (count > 1)
@@ -339,6 +357,7 @@ record_all(MdrTaken *taken, int count, int64 *recorded)
 
 	/* Rather a violation without its evidence than none; the evidence then waits in the spool. */
 	log_failure(attempt.error, "cannot record");
+	note_failure(attempt.error);
 	if (attempt_all(taken, 1, false, false, &attempt))
 	{
 		*recorded += attempt.recorded;
@@ -452,6 +471,8 @@ drain(MdrSpool *spool, char *space, int64 *recorded)
 {
 	bool		end = false;
 	bool		some_left = false;
+	bool		again = mdr_spool_is_retry(spool);
+	TimestampTz start = GetCurrentTimestamp();
 
 	while (!end)
 	{
@@ -466,7 +487,7 @@ drain(MdrSpool *spool, char *space, int64 *recorded)
 		for (int i = 0; i < count; i++)
 			if (taken[i].outcome != MDR_RECORDED)
 			{
-				if (!put_aside(&taken[i], mdr_spool_is_retry(spool)))
+				if (!put_aside(&taken[i], again))
 					return false;
 				some_left = true;
 			}
@@ -476,8 +497,8 @@ drain(MdrSpool *spool, char *space, int64 *recorded)
 		CHECK_FOR_INTERRUPTS();
 		(void) serve_ring(space);
 	}
-	if (some_left || mdr_spool_is_retry(spool))
-		mdr_ring_retried(ring, some_left);
+	if (some_left || again)
+		mdr_ring_retried(ring, again, some_left, TimestampDifferenceMilliseconds(start, GetCurrentTimestamp()));
 	return true;
 }
 
@@ -517,6 +538,7 @@ serve_spool(char *space)
 		ErrorData  *error = mdr_recover(batch_context);
 
 		log_failure(error, "cannot drain the spool");
+		note_failure(error);
 		done = false;
 	}
 	PG_END_TRY();
@@ -646,6 +668,13 @@ serve(void)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			override_settings();
+		}
+		if (is_due(leave_due, 0))
+		{
+			/* Whoever waits for it starts another one, and so does the next session that commits. */
+			ereport(LOG_SERVER_ONLY,
+					(errmsg("moderation recorder: the worker leaves, because it can record nothing, to let another one try")));
+			break;
 		}
 		worked = serve_ring(space);
 		if (worked)
