@@ -35,9 +35,9 @@ sub acknowledged
 
 # Terminated again and again under flow: another worker takes over at once, nothing is lost, nothing comes twice.
 my $expected = violations($node);
-my $flow = flow(4, 4);
+my $flow = flow(4, 3);
 my %killed;
-my $until = time + 3.5;
+my $until = time + 2.5;
 while (time < $until)
 {
 	my $pid = $node->safe_psql('postgres', q{SELECT pid || left(pg_terminate_backend(pid)::text, 0) FROM pg_stat_activity WHERE backend_type = 'moderation recorder'});
@@ -56,7 +56,7 @@ is($node->safe_psql('postgres', q{SELECT strikes FROM moderation.account WHERE a
 $node->append_conf('postgresql.conf', "moderation.recorder_idle = 2ms\n");
 $node->reload;
 append_to_file($node->basedir . '/pause.sql', '\set pause random(0, 6)' . "\n" . '\sleep :pause ms' . "\n" . $refuse);
-$flow = background($node, 'pgbench', '-n', '-c', 2, '-T', 3, '-f', $node->basedir . '/pause.sql', 'postgres');
+$flow = background($node, 'pgbench', '-n', '-c', 2, '-T', 2, '-f', $node->basedir . '/pause.sql', 'postgres');
 $count = acknowledged($flow);
 is(settled($node), $expected += $count, 'workers that come and go lose nothing');
 $node->adjust_conf('postgresql.conf', 'moderation.recorder_idle', undef);

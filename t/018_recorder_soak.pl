@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 my $clients = 6;
-my $seconds = $ENV{MODERATION_SOAK} ? $ENV{MODERATION_SOAK_SECONDS} // 180 : 8;
+my $seconds = $ENV{MODERATION_SOAK} ? $ENV{MODERATION_SOAK_SECONDS} // 180 : 6;
 my $seed = $ENV{MODERATION_SEED} // int(time);
 srand $seed;
 note "MODERATION_SEED=$seed";
@@ -76,7 +76,7 @@ my %means = (
 	immediate => sub { $node->stop('immediate'); $node->start; return 1; },
 	crash => sub { my $pid = $postmaster->(); kill 'STOP', $pid; kill 'KILL', split ' ', `ps -o pid= --ppid $pid`; $node->kill9; killed_start($node); return 1; });
 my @often = (qw(worker worker worker worker cancel cancel terminate terminate lock stop), $ENV{MODERATION_SOAK} ? () : qw(worker cancel));
-my $next_death = time + 1.5;
+my $next_death = time + 1;
 my $until = time + $seconds;
 while (time < $until)
 {
@@ -85,7 +85,7 @@ while (time < $until)
 	{
 		$how = (qw(process immediate crash))[ ($done{deaths} // 0) % 3 ];
 		$done{deaths}++;
-		$next_death = time + 1 + rand 2;
+		$next_death = time + ($ENV{MODERATION_SOAK} ? 1 + rand 2 : 0.7 + rand 0.8);
 	}
 	$done{$how}++ if $means{$how}->();
 	usleep(rand 60_000);

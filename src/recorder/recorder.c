@@ -31,7 +31,7 @@
 #include "server/server_inject.h"
 
 #define POLL_MS 250				/* a lost wake-up costs so much at most */
-#define LOOK_MS 2000			/* so often a session looks, when it commits, whether something waits for a worker; */
+#define LOOK_MS 1000			/* so often a session looks, when it commits, whether something waits for a worker; */
 #define LOOK_FAILED_MS 60000	/* or so often, where there is no shared memory to look into */
 #define DEGRADED_MS 50			/* waited while the worker is known to be stuck */
 
