@@ -92,7 +92,9 @@ sub state_of
 {
 	my ($database, $account) = @_;
 	my $client = eval { Protocol->connect($node, database => $database) } or return;
-	my $rest = $client->query(q{SELECT queued = 0 AND spooled_files = 0 AND uncounted = 0 AND worker <> 'starting' FROM moderation.recorder_status()});
+	my $rest = $client->query(q{SELECT queued = 0 AND spooled_files = 0 AND uncounted = 0 AND worker <> 'starting'
+		AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+			AND state <> 'idle' AND pid <> pg_backend_pid()) FROM moderation.recorder_status()});
 	my $answer = $client->query(qq{SELECT (SELECT count(*) FROM moderation.violation WHERE account = '$account'),
 		(SELECT coalesce(sum(strikes), 0) FROM moderation.account WHERE account = '$account'), (SELECT count(*) FROM post)});
 	$client->terminate;

@@ -63,7 +63,7 @@ $subscriber->append_conf('postgresql.conf', 'moderation.moderate_replica = off')
 $subscriber->reload;
 $subscriber->safe_psql('postgres', qq{
 	CREATE ROLE owner SUPERUSER LOGIN;
-	GRANT ALL ON post TO owner;
+	ALTER TABLE post OWNER TO owner;
 	ALTER SUBSCRIPTION s SET (${own}disable_on_error = true);
 	ALTER SUBSCRIPTION s OWNER TO owner;
 	ALTER ROLE owner NOSUPERUSER;

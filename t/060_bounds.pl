@@ -129,9 +129,15 @@ note('pg_sleep: ' . ($ms - TIMEOUT) . ' ms after its timeout');
 $node->safe_psql('postgres', 'CREATE DATABASE deaf TEMPLATE postgres');
 use_test_library($node, 'deaf');
 $node->safe_psql('deaf', q{ALTER DATABASE deaf SET moderation.test_points = 'interrupts=fail'});
-($state, my $late) = load_latency(60, 'deaf');
-note("load_policy without looks: $state, $late ms after its timeout of 60 ms");
-cmp_ok($late, '>', LATE, 'without looks at the interrupt it would not have been');
+# Some of these may fall into code of the server's, before or after ours.
+my $deaf = 0;
+for my $timeout (60, 120, 200)
+{
+	($state, my $late) = load_latency($timeout, 'deaf');
+	note("load_policy without looks: $state, $late ms after its timeout of $timeout ms");
+	$deaf = $late if $late > $deaf;
+}
+cmp_ok($deaf, '>', LATE, 'without looks at the interrupt it would not have been');
 
 # What is no plain text: arrays, JSON; deep, long, and both.
 judged('an array', 1, "INSERT INTO post (list) SELECT array_agg('bomb ' || i) FROM generate_series(1, 100000) AS i");
