@@ -131,7 +131,7 @@ use_test_library($node, 'deaf');
 $node->safe_psql('deaf', q{ALTER DATABASE deaf SET moderation.test_points = 'interrupts=fail'});
 # Some of these may fall into code of the server's, before or after ours.
 my $deaf = 0;
-for my $timeout (60, 120, 200)
+for my $timeout (100, 300, 700)
 {
 	($state, my $late) = load_latency($timeout, 'deaf');
 	note("load_policy without looks: $state, $late ms after its timeout of $timeout ms");
