@@ -13,6 +13,9 @@ INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword two');
 SELECT count(*) FROM moderation.seal();
 INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword three'), ('tamper ann', 'a flagword four');
 SELECT moderation.reinstate('tamper ben', 'another');
+-- Its content is preserved.
+DO $$ BEGIN INSERT INTO ledger.post VALUES ('tamper cia', 'a suspendword'); EXCEPTION WHEN SQLSTATE 'MD001' THEN NULL; END $$;
+DO $$ BEGIN INSERT INTO ledger.post VALUES ('tamper dan', 'a suspendword'); EXCEPTION WHEN SQLSTATE 'MD001' THEN NULL; END $$;
 SELECT count(*) FROM moderation.seal();
 CREATE TABLE ledger.noted AS SELECT seal, digest FROM moderation.ledger_status();
 INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword five');
@@ -43,6 +46,14 @@ BEGIN; UPDATE moderation.ledger_epoch SET timeline = 2 WHERE old_timeline IS NUL
 BEGIN; DELETE FROM moderation.violation AS v USING moderation.ledger AS l WHERE l.account = 'tamper ann' AND l.position = 3 AND v.violation_id = l.subject; SELECT * FROM ledger.problem; ROLLBACK;
 BEGIN; INSERT INTO moderation.account_event (account, from_state, to_state, actor) VALUES ('tamper ann', 'active', 'suspended', 'moderation'); SELECT * FROM ledger.problem; ROLLBACK;
 BEGIN; INSERT INTO moderation.ledger_note SELECT account, kind, subject, entry_sha256 FROM moderation.ledger WHERE account = 'tamper ann' AND position = 2; SELECT * FROM ledger.problem; ROLLBACK;
+-- Preserved content is deleted, given to another account, said to be from elsewhere, put in; how long it is kept may be decided later.
+BEGIN; DELETE FROM moderation.evidence WHERE account = 'tamper cia'; SELECT * FROM ledger.problem; ROLLBACK;
+BEGIN; UPDATE moderation.evidence SET account = 'tamper eve' WHERE account = 'tamper cia'; SELECT * FROM ledger.problem; ROLLBACK;
+BEGIN; UPDATE moderation.evidence SET content = 'x', content_sha256 = sha256('x') WHERE account = 'tamper cia'; SELECT * FROM ledger.problem; ROLLBACK;
+BEGIN; UPDATE moderation.evidence SET relation = 'x' WHERE account = 'tamper cia'; SELECT * FROM ledger.problem; ROLLBACK;
+BEGIN; INSERT INTO moderation.evidence (violation_id, account, content, content_sha256, occurred_at)
+	VALUES ('00000000-0000-0000-0000-00000000000b', 'tamper cia', 'x', sha256('x'), now()); SELECT * FROM ledger.problem; ROLLBACK;
+BEGIN; UPDATE moderation.evidence SET preserved_until = now() WHERE account = 'tamper cia'; SELECT * FROM ledger.problem; ROLLBACK;
 -- With an entry of its own it is a new one, of now; but it says that it is old.
 BEGIN;
 INSERT INTO moderation.account_event (account, from_state, to_state, actor, occurred_at, event_id) VALUES ('tamper ann', 'active', 'suspended', 'moderation', now() - interval '30 days', '00000000-0000-0000-0000-00000000000a');
@@ -104,10 +115,23 @@ BEGIN; TRUNCATE moderation.ledger_seal; SELECT * FROM ledger.problem WHERE chain
 BEGIN; TRUNCATE moderation.ledger_head; SELECT * FROM ledger.problem WHERE chain = '(database)'; ROLLBACK;
 BEGIN; TRUNCATE moderation.violation; SELECT * FROM ledger.problem; ROLLBACK;
 BEGIN; TRUNCATE moderation.account_event; SELECT * FROM ledger.problem; ROLLBACK;
+BEGIN; TRUNCATE moderation.evidence; SELECT * FROM ledger.problem; ROLLBACK;
 BEGIN; TRUNCATE moderation.ledger_epoch; SELECT * FROM ledger.problem; ROLLBACK;
 BEGIN; INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword'); TRUNCATE moderation.ledger_note; SELECT * FROM ledger.problem; ROLLBACK;
 -- What waits for long.
 BEGIN; INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword'); UPDATE moderation.ledger_note SET noted_at = now() - interval '2 hours' WHERE account = 'tamper ann'; SELECT * FROM ledger.problem; ROLLBACK;
+-- status() says so after a minute, and not before.
+BEGIN;
+INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword');
+CREATE VIEW ledger.waiting AS SELECT substr(w, strpos(w, 'entries'), 48) AS warning, w ~ ': SELECT moderation.seal\(\);$' AS hint
+	FROM moderation.status() AS s CROSS JOIN LATERAL unnest(s.warnings) AS w WHERE w ~ 'ledger';
+UPDATE moderation.ledger_note SET noted_at = now() - interval '50 seconds';
+SELECT * FROM ledger.waiting;
+UPDATE moderation.ledger_note SET noted_at = now() - interval '61 seconds' WHERE account = 'tamper ann';
+SELECT * FROM ledger.waiting;
+SELECT count(*) FROM moderation.seal();
+SELECT * FROM ledger.waiting;
+ROLLBACK;
 -- A note altered before it is linked.
 BEGIN; INSERT INTO ledger.post VALUES ('tamper ann', 'a flagword'); UPDATE moderation.ledger_note SET entry_sha256 = sha256('x') WHERE account = 'tamper ann'; SELECT * FROM ledger.problem; ROLLBACK;
 

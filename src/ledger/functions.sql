@@ -25,6 +25,12 @@ CREATE OR REPLACE FUNCTION moderation.ledger_entry(subject moderation.ledger_epo
 REVOKE ALL ON FUNCTION moderation.ledger_entry(moderation.ledger_epoch) FROM PUBLIC;
 COMMENT ON FUNCTION moderation.ledger_entry(moderation.ledger_epoch) IS 'the canonical text of an epoch';
 
+CREATE OR REPLACE FUNCTION moderation.ledger_entry(subject moderation.evidence) RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE STRICT	-- no pinned search_path: see above
+	AS 'MODULE_PATHNAME', 'moderation_make_entry';
+REVOKE ALL ON FUNCTION moderation.ledger_entry(moderation.evidence) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.ledger_entry(moderation.evidence) IS 'the canonical text of preserved content: its hash, not the content';
+
 CREATE OR REPLACE FUNCTION moderation.ledger_entry_sha256(subject moderation.violation) RETURNS bytea
 	LANGUAGE c STABLE PARALLEL SAFE STRICT	-- no pinned search_path: see above
 	AS 'MODULE_PATHNAME', 'moderation_hash_entry';
@@ -48,6 +54,12 @@ CREATE OR REPLACE FUNCTION moderation.ledger_entry_sha256(subject moderation.led
 	AS 'MODULE_PATHNAME', 'moderation_hash_entry';
 REVOKE ALL ON FUNCTION moderation.ledger_entry_sha256(moderation.ledger_epoch) FROM PUBLIC;
 COMMENT ON FUNCTION moderation.ledger_entry_sha256(moderation.ledger_epoch) IS 'SHA-256 of moderation.ledger_entry()';
+
+CREATE OR REPLACE FUNCTION moderation.ledger_entry_sha256(subject moderation.evidence) RETURNS bytea
+	LANGUAGE c STABLE PARALLEL SAFE STRICT	-- no pinned search_path: see above
+	AS 'MODULE_PATHNAME', 'moderation_hash_entry';
+REVOKE ALL ON FUNCTION moderation.ledger_entry_sha256(moderation.evidence) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.ledger_entry_sha256(moderation.evidence) IS 'SHA-256 of moderation.ledger_entry()';
 
 CREATE OR REPLACE FUNCTION moderation.ledger_chain_sha256(previous bytea, account text, "position" bigint, kind text, subject uuid,
 	entry_sha256 bytea, noted_at timestamptz, linked_at timestamptz, noted_xid bigint) RETURNS bytea
@@ -170,6 +182,7 @@ BEGIN
 			CASE WHEN NOT EXISTS (SELECT FROM moderation.violation) AND EXISTS (SELECT FROM moderation.ledger AS l WHERE l.kind = 'violation') THEN 'violation' END,
 			CASE WHEN NOT EXISTS (SELECT FROM moderation.account_event) AND EXISTS (SELECT FROM moderation.ledger AS l WHERE l.kind = 'account_event')
 				THEN 'account_event' END,
+			CASE WHEN NOT EXISTS (SELECT FROM moderation.ledger_evidence) AND EXISTS (SELECT FROM moderation.ledger AS l WHERE l.kind = 'evidence') THEN 'evidence' END,
 			CASE WHEN NOT EXISTS (SELECT FROM moderation.guard_event) AND EXISTS (SELECT FROM moderation.ledger AS l WHERE l.kind = 'guard_event')
 				THEN 'guard_event' END,
 			CASE WHEN NOT EXISTS (SELECT FROM moderation.ledger_epoch) AND EXISTS (SELECT FROM moderation.ledger) THEN 'ledger_epoch' END], NULL);
@@ -246,6 +259,8 @@ BEGIN
 				FROM moderation.violation AS v WHERE wanted IS NULL OR v.account = wanted
 			UNION ALL SELECT v.account, 'account_event', v.event_id, moderation.ledger_entry_sha256(v), v.occurred_at
 				FROM moderation.account_event AS v WHERE wanted IS NULL OR v.account = wanted
+			UNION ALL SELECT v.account, 'evidence', v.violation_id, v.sha256, NULL
+				FROM moderation.ledger_evidence AS v WHERE wanted IS NULL OR v.account = wanted
 			UNION ALL SELECT NULL, 'guard_event', v.event_id, moderation.ledger_entry_sha256(v), v.occurred_at
 				FROM moderation.guard_event AS v WHERE wanted IS NULL
 			UNION ALL SELECT NULL, 'epoch', v.epoch_id, moderation.ledger_entry_sha256(v), v.occurred_at
@@ -254,7 +269,7 @@ BEGIN
 		pair AS (
 			SELECT coalesce(e.account, s.account) AS account, e.position, coalesce(e.subject, s.id) AS id, coalesce(e.kind, s.kind) AS kind,
 				e.entry_sha256, s.sha256, s.at, e.linked_at, e.noted_xid
-			FROM entry AS e FULL JOIN subject AS s ON s.kind = e.kind AND s.id = e.subject
+			FROM entry AS e FULL JOIN subject AS s ON s.id = e.subject AND s.kind = e.kind
 			WHERE e.entry_sha256 IS DISTINCT FROM s.sha256 OR s.at < e.linked_at - interval '1 minute'
 		)
 		SELECT p.account, p.position, p.id, CASE
@@ -262,7 +277,7 @@ BEGIN
 				WHEN p.sha256 IS NULL THEN format('%s %s is gone: deleted, or given to another account', p.kind, p.id)
 				ELSE format('%s %s is not what was recorded: altered', p.kind, p.id) END, compare
 			FROM pair AS p
-			WHERE p.entry_sha256 IS DISTINCT FROM p.sha256 AND p.kind IN ('violation', 'account_event', 'guard_event', 'epoch')
+			WHERE p.entry_sha256 IS DISTINCT FROM p.sha256 AND p.kind IN ('violation', 'account_event', 'evidence', 'guard_event', 'epoch')
 				AND (p.entry_sha256 IS NOT NULL OR begun AND NOT 'ledger' = ANY (emptied))
 				AND (p.sha256 IS NOT NULL OR NOT CASE p.kind WHEN 'epoch' THEN 'ledger_epoch' ELSE p.kind END = ANY (emptied))
 		UNION ALL

@@ -24,7 +24,7 @@
 
 int			mdr_seal_interval = 60;
 
-static const char *const kinds[] = {"violation", "account_event", "guard_event", "epoch"};
+static const char *const kinds[] = {"violation", "account_event", "guard_event", "epoch", "evidence"};
 
 static void (*wake_worker) (void) = NULL;
 static bool noted = false;		/* this transaction has */

@@ -24,7 +24,8 @@ typedef enum MdrLedgerKind
 	MDR_LEDGER_VIOLATION,
 	MDR_LEDGER_ACCOUNT_EVENT,
 	MDR_LEDGER_GUARD_EVENT,
-	MDR_LEDGER_EPOCH
+	MDR_LEDGER_EPOCH,
+	MDR_LEDGER_EVIDENCE
 } MdrLedgerKind;
 
 /* Whether this database has a ledger. */

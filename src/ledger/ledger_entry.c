@@ -43,6 +43,10 @@ static const char *const account_event_columns[] = {
 	"event_id", "account", "occurred_at", "from_state", "to_state", "until", "reason", "actor", "login", "automatic", "category",
 	"violation_id", NULL
 };
+/* Not the content, whose hash verify() compares, nor until when it is preserved, which may be decided later. */
+static const char *const evidence_columns[] = {
+	"violation_id", "account", "content_sha256", "db_role", "relation", "column_name", "occurred_at", NULL
+};
 static const char *const guard_event_columns[] = {
 	"event_id", "occurred_at", "relation", "what", "detail", "actor", "login", NULL
 };
@@ -57,6 +61,7 @@ static const struct
 }			tables[] = {
 	{"violation", violation_columns},
 	{"account_event", account_event_columns},
+	{"evidence", evidence_columns},
 	{"guard_event", guard_event_columns},
 	{"ledger_epoch", epoch_columns}
 };

@@ -59,7 +59,8 @@ static MdrLedgerPlan adopt_plan = {
 	"SELECT v.account, 'violation' AS kind, v.violation_id AS subject, moderation.ledger_entry_sha256(v) AS entry, v.recorded_at AS at"
 	" FROM moderation.violation AS v UNION ALL"
 	" SELECT e.account, 'account_event', e.event_id, moderation.ledger_entry_sha256(e), e.occurred_at FROM moderation.account_event AS e"
-	") AS r WHERE NOT EXISTS (SELECT FROM moderation.ledger_note AS n WHERE n.subject = r.subject)"
+	" UNION ALL SELECT e.account, 'evidence', e.violation_id, moderation.ledger_entry_sha256(e), e.occurred_at FROM moderation.evidence AS e"
+	") AS r WHERE NOT EXISTS (SELECT FROM moderation.ledger_note AS n WHERE n.subject = r.subject AND n.kind = r.kind)"
 	" AND NOT EXISTS (SELECT FROM moderation.ledger) ORDER BY r.at"
 };
 

@@ -20,7 +20,7 @@ CREATE INDEX ledger_linked ON moderation.ledger (linked_at);
 COMMENT ON TABLE moderation.ledger IS 'chains of hashes: each entry stands for a row of another table, and for all entries before it';
 COMMENT ON COLUMN moderation.ledger.account IS 'whose chain; NULL: the database''s own';
 COMMENT ON COLUMN moderation.ledger.position IS 'counts from 1 in each chain';
-COMMENT ON COLUMN moderation.ledger.kind IS 'violation, account_event, guard_event or epoch: the table of the subject';
+COMMENT ON COLUMN moderation.ledger.kind IS 'violation, account_event, evidence, guard_event or epoch: the table of the subject';
 COMMENT ON COLUMN moderation.ledger.subject IS 'violation_id, event_id or epoch_id';
 COMMENT ON COLUMN moderation.ledger.entry_sha256 IS 'SHA-256 of moderation.ledger_entry() of the subject''s row';
 COMMENT ON COLUMN moderation.ledger.chain_sha256 IS 'SHA-256 over the chain_sha256 before it and this entry: moderation.ledger_chain_sha256()';

@@ -14,3 +14,9 @@ CREATE OR REPLACE VIEW moderation.ledger_digest AS
 	FROM moderation.ledger_seal AS s;
 REVOKE ALL ON moderation.ledger_digest FROM PUBLIC;
 COMMENT ON VIEW moderation.ledger_digest IS 'the digest that each seal must have, computed from the digest before it and the heads';
+
+-- Evidence as the ledger keeps it: for those, too, who verify but may not read what was refused.
+CREATE OR REPLACE VIEW moderation.ledger_evidence AS
+	SELECT e.account, e.violation_id, moderation.ledger_entry_sha256(e) AS sha256 FROM moderation.evidence AS e;
+REVOKE ALL ON moderation.ledger_evidence FROM PUBLIC;
+COMMENT ON VIEW moderation.ledger_evidence IS 'the hash of each row of moderation.evidence, as the ledger has it';

@@ -25,7 +25,7 @@
 	"INSERT INTO moderation.evidence (violation_id, account, content, content_sha256, db_role, relation, column_name, " \
 	"occurred_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 #define ONCE " ON CONFLICT DO NOTHING"
-#define ENTRY " RETURNING moderation.ledger_entry_sha256(violation)"
+#define ENTRY(table) " RETURNING moderation.ledger_entry_sha256(" table ")"
 
 static Oid	violation_types[] = {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, FLOAT4OID, TEXTOID, INT4OID, TEXTARRAYOID, TEXTOID,
 	TEXTOID, BYTEAOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, BOOLOID, BOOLOID};
@@ -82,15 +82,25 @@ insert(SPIPlanPtr plan, Datum *values, const char *nulls)
 	return SPI_processed;
 }
 
+/* Notes what insert() has just inserted, whose hash the statement returned. */
 static void
-write_evidence(const MdrRecord *record, bool once)
+note(MdrLedgerKind kind, const MdrRecord *record)
 {
-	static SPIPlanPtr plain = NULL;
-	static SPIPlanPtr conditional = NULL;
+	bool		null;
+
+	mdr_ledger_note(kind, record->account, (const pg_uuid_t *) record->violation_id,
+					SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+write_evidence(const MdrRecord *record, bool once, bool kept)
+{
+	static const char *const commands[2][2] = {{EVIDENCE, EVIDENCE ONCE}, {EVIDENCE ENTRY("evidence"), EVIDENCE ONCE ENTRY("evidence")}};
+	static SPIPlanPtr plans[2][2];
 	Datum		values[lengthof(evidence_types)];
 	char		nulls[lengthof(evidence_types)];
-	SPIPlanPtr	plan = once ? prepare(&conditional, EVIDENCE ONCE, lengthof(evidence_types), evidence_types)
-		: prepare(&plain, EVIDENCE, lengthof(evidence_types), evidence_types);
+	SPIPlanPtr	plan = prepare(&plans[kept][once], commands[kept][once], lengthof(evidence_types), evidence_types);
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = UUIDPGetDatum((pg_uuid_t *) record->violation_id);
@@ -101,20 +111,20 @@ write_evidence(const MdrRecord *record, bool once)
 	values[5] = text_or_null(record->relation, &nulls[5]);
 	values[6] = text_or_null(record->column, &nulls[6]);
 	values[7] = TimestampTzGetDatum(record->occurred_at);
-	(void) insert(plan, values, nulls);
+	if (insert(plan, values, nulls) > 0 && kept)
+		note(MDR_LEDGER_EVIDENCE, record);
 }
 
 bool
 mdr_write_record(const MdrRecord *record, bool counted, bool keep_content, bool once)
 {
-	static const char *const commands[2][2] = {{VIOLATION, VIOLATION ONCE}, {VIOLATION ENTRY, VIOLATION ONCE ENTRY}};
+	static const char *const commands[2][2] = {{VIOLATION, VIOLATION ONCE}, {VIOLATION ENTRY("violation"), VIOLATION ONCE ENTRY("violation")}};
 	static SPIPlanPtr plans[2][2];
 	Datum		values[lengthof(violation_types)];
 	char		nulls[lengthof(violation_types)];
 	bool		kept = mdr_ledger_kept();
 	SPIPlanPtr	plan = prepare(&plans[kept][once], commands[kept][once], lengthof(violation_types), violation_types);
 	bool		inserted;
-	bool		null;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = UUIDPGetDatum((pg_uuid_t *) record->violation_id);
@@ -136,14 +146,10 @@ mdr_write_record(const MdrRecord *record, bool counted, bool keep_content, bool 
 	values[16] = BoolGetDatum(counted);
 	inserted = insert(plan, values, nulls) > 0;
 	if (inserted && kept)
-	{
-		mdr_ledger_note(MDR_LEDGER_VIOLATION, record->account, (const pg_uuid_t *) record->violation_id,
-						SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
-		SPI_freetuptable(SPI_tuptable);
-	}
+		note(MDR_LEDGER_VIOLATION, record);
 	/* A violation that is there already may have been recorded without its evidence, when that was all that could be had. */
 	if (record->content != NULL && keep_content)
-		write_evidence(record, once);
+		write_evidence(record, once, kept);
 	return inserted;
 }
 

@@ -80,6 +80,9 @@ misfit AS (
 extension AS (
 	SELECT e.extversion, a.default_version FROM pg_extension AS e LEFT JOIN pg_available_extensions AS a ON a.name = e.extname
 	WHERE e.extname = 'moderation'
+),
+waiting AS (
+	SELECT count(*) AS entries, min(n.noted_at) AS oldest FROM moderation.ledger_note AS n
 )
 SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_version,
 	(SELECT count(*) FROM live)::int, (SELECT count(*) FROM moderation.guarded)::int,
@@ -106,6 +109,8 @@ SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_vers
 		CASE WHEN r.logged > 0 THEN format('%s refusals could not be spooled: look for "is not in the tables" in the server log', r.logged) END,
 		CASE WHEN r.oldest_uncounted < now() - interval '1 minute' THEN
 			format('%s strikes wait to be counted, the oldest since %s', r.uncounted, r.oldest_uncounted) END,
+		CASE WHEN w.oldest < now() - interval '1 minute' THEN
+			format('%s entries wait for their place in the ledger, the oldest since %s: SELECT moderation.seal();', w.entries, w.oldest) END,
 		CASE WHEN NOT current_setting('fsync')::boolean THEN 'fsync is off: a crash can lose violations, and everything else' END,
 		CASE WHEN e.extversion <> e.default_version THEN
 			format('version %s of the extension is installed on this server: ALTER EXTENSION moderation UPDATE;', e.default_version) END
@@ -113,6 +118,7 @@ SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_vers
 FROM extension AS e
 	LEFT JOIN live AS l ON l.policy = 'terms-of-service'
 	CROSS JOIN misfit AS m
+	CROSS JOIN waiting AS w
 	CROSS JOIN moderation.recorder_status() AS r
 	CROSS JOIN moderation.library_versions() AS v
 $$;
@@ -238,6 +244,7 @@ SELECT p.privilege FROM (VALUES
 	('administrator auditor', 'SELECT ON moderation.ledger_head'),
 	('administrator auditor', 'SELECT ON moderation.ledger_epoch'),
 	('administrator auditor', 'SELECT ON moderation.ledger_digest'),
+	('administrator auditor', 'SELECT ON moderation.ledger_evidence'),
 	('administrator auditor', 'SELECT ON moderation.guard_event'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_status()'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry(moderation.violation)'),
@@ -248,6 +255,8 @@ SELECT p.privilege FROM (VALUES
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.account_event)'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.guard_event)'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.ledger_epoch)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry(moderation.evidence)'),
+	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_entry_sha256(moderation.evidence)'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.ledger_chain_sha256(bytea, text, bigint, text, uuid, bytea, timestamptz, timestamptz, bigint)'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.seal()'),
 	('administrator auditor', 'EXECUTE ON FUNCTION moderation.check_seal(bigint, bytea)'),
