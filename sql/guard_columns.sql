@@ -17,7 +17,7 @@ SELECT moderation.guard('col.one', '{body}', 'author', 'test');
 SELECT moderation.guard('col.part', '{body}', 'author', 'test');
 RESET client_min_messages;
 CREATE VIEW col.guard AS SELECT relation, content_columns, account_column, former_content, former_account FROM moderation.guarded WHERE relation::text LIKE 'col.%' ORDER BY 1;
-CREATE VIEW col.problem AS SELECT object, problem FROM moderation.verify() WHERE object ~ 'col\.';
+CREATE VIEW col.problem AS SELECT object, problem FROM moderation.verify() WHERE object ~ 'col\.' ORDER BY object COLLATE "C", problem COLLATE "C";
 SET ROLE column_owner;
 
 -- Dropped, and another of that name: in one command, in two, by way of a domain, with a default that is no good.

@@ -94,14 +94,14 @@ TABLE event.problem;
 ALTER SCHEMA event RENAME TO event_2;
 CREATE SCHEMA event;
 CREATE TABLE event.post_older (author text, body text);
-SELECT object, problem FROM moderation.verify() WHERE object ~ 'event';
+SELECT object, problem FROM moderation.verify() WHERE object ~ 'event' ORDER BY object COLLATE "C", problem COLLATE "C";
 DROP TABLE event.post_older;
 CREATE TABLE event.part (id int, author text, body text) PARTITION BY LIST (id);
 ALTER TABLE event_2.part DETACH PARTITION event_2.part_1;
 ALTER TABLE event.part ATTACH PARTITION event_2.part_1 FOR VALUES IN (1);
-SELECT object, problem FROM moderation.verify() WHERE object ~ 'event';
+SELECT object, problem FROM moderation.verify() WHERE object ~ 'event' ORDER BY object COLLATE "C", problem COLLATE "C";
 SELECT moderation.guard('event.part', '{body}', 'author', 'test');
-SELECT object, problem FROM moderation.verify() WHERE object ~ 'event';
+SELECT object, problem FROM moderation.verify() WHERE object ~ 'event' ORDER BY object COLLATE "C", problem COLLATE "C";
 SELECT moderation.unguard('event.part');
 SELECT * FROM event_2.told OFFSET 16;
 

@@ -13,7 +13,7 @@ RESET ROLE;
 SET client_min_messages = warning;
 SELECT moderation.guard('nested.post', '{body}', 'author', 'test');
 RESET client_min_messages;
-CREATE VIEW nested.problem AS SELECT object, problem FROM moderation.verify() WHERE object ~ 'nested';
+CREATE VIEW nested.problem AS SELECT object, problem FROM moderation.verify() WHERE object ~ 'nested' ORDER BY object COLLATE "C", problem COLLATE "C";
 SET ROLE nested_owner;
 
 -- ALTER TABLE disables the trigger, then computes a column by a function that runs another command, to have this one forgotten.

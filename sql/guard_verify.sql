@@ -175,7 +175,7 @@ SELECT moderation.guard('verify.kinds', '{a_range}', 'author', 'test');
 
 TABLE verify.told;
 SELECT count(*) FROM (SELECT body FROM verify.post UNION ALL SELECT body FROM verify.part UNION ALL SELECT body FROM verify.side UNION ALL SELECT body FROM verify.tree) AS s WHERE body LIKE '%zorblax%';
-SELECT object, problem FROM moderation.verify() WHERE object ~ 'verify\.';
+SELECT object, problem FROM moderation.verify() WHERE object ~ 'verify\.' ORDER BY object COLLATE "C", problem COLLATE "C";
 
 SET client_min_messages = warning;
 DROP SCHEMA verify CASCADE;

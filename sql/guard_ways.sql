@@ -25,7 +25,7 @@ SELECT moderation.guard('ways.post', '{body}', 'author', 'test');
 SELECT moderation.guard('ways.said', '{body}', 'author', 'test');
 SELECT moderation.guard('ways.walled', '{body}', 'author', 'test', row_security => true);
 SELECT moderation.guard('ways.part', '{body}', 'author', 'test');
-CREATE VIEW ways.problem AS SELECT object, problem FROM moderation.verify() WHERE object ~ 'ways';
+CREATE VIEW ways.problem AS SELECT object, problem FROM moderation.verify() WHERE object ~ 'ways' ORDER BY object COLLATE "C", problem COLLATE "C";
 SELECT moderation.freeze('ways frozen', 'test');
 
 ---- A writer ----
