@@ -104,10 +104,13 @@ cmp_ok($memory, '<', NORMALIZED, 'before it takes memory');
 my $loaded = "SELECT moderation.load_policy(replace(document, 'policy: terms-of-service', 'policy: other')) FROM document";
 my $latest = 0;
 my $stopped = 0;
+my $policies = 0;
 sub load_latency
 {
 	my ($timeout, $database) = @_;
-	my ($state, $cpu, $ms, $memory) = measured($loaded, $timeout, $database);
+	# Another name each time: what is loaded already would be done at once.
+	my $statement = $loaded =~ s/policy: other/'policy: other' . ++$policies/er;
+	my ($state, $cpu, $ms, $memory) = measured($statement, $timeout, $database);
 	return ($state, $ms - $timeout, $memory);
 }
 for my $timeout (20, 60, 120, 200, 300, 400, 600, 900)
@@ -131,7 +134,7 @@ use_test_library($node, 'deaf');
 $node->safe_psql('deaf', q{ALTER DATABASE deaf SET moderation.test_points = 'interrupts=fail'});
 # Some of these may fall into code of the server's, before or after ours.
 my $deaf = 0;
-for my $timeout (100, 300, 700)
+for my $timeout (60, 120, 200)
 {
 	($state, my $late) = load_latency($timeout, 'deaf');
 	note("load_policy without looks: $state, $late ms after its timeout of $timeout ms");
