@@ -4,7 +4,9 @@
  *		column that ALTER TABLE computed.
  *
  * They are read one after the other and judged as by the AFTER trigger: what would be refused, masked or diverted makes the
- * command fail, what would be flagged is recorded, once.  None of it is a strike: it is the doing of the table's owner.  Whether the account may write is not asked: these rows may be older than a freeze.  The only way round is moderation.mode = restore, which is a superuser's.
+ * command fail, what would be flagged is recorded, once.  None of it is a strike: it is the doing of the table's owner.
+ * Whether the account may write is not asked: these rows may be older than a freeze.  The only way round is
+ * moderation.mode = restore, which is a superuser's.
  *
  * A foreign table's rows are not read: they may be others the next moment, and its remote server guards them or nobody does.
  *

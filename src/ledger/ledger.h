@@ -45,8 +45,8 @@ extern void mdr_ledger_guard_event(const char *relation, const char *what, const
 
 /*
  * For the recorder's worker, in a transaction with SPI connected: what is noted between begin and end is linked at once, or,
- * before the process's first mdr_ledger_link() and while somebody else is linking, left for later.  Notes are kept in the memory context of the call to begin, which must live
- * until end; an abort forgets them.
+ * before the process's first mdr_ledger_link() and while somebody else is linking, left for later.  Notes are kept in the
+ * memory context of the call to begin, which must live until end; an abort forgets them.
  */
 extern void mdr_ledger_begin(void);
 extern void mdr_ledger_end(void);

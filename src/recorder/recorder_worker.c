@@ -8,9 +8,10 @@
  * nothing a database or role is set to can change what it does, and holds no lock, snapshot or transaction between
  * batches.
  *
- * A batch is one transaction: violations, evidence, strikes, and their places in the ledger.  When a strike fails (somebody holds the account's row), the
- * batch is done again without strikes, so that recording never waits for the ladder.  When a row fails for a reason that
- * passes, the batch is kept and tried again; when it fails for good, unit by unit, so that one bad unit spoils no other.
+ * A batch is one transaction: violations, evidence, strikes, and their places in the ledger.  When a strike fails (somebody
+ * holds the account's row), the batch is done again without strikes, so that recording never waits for the ladder.  When a
+ * row fails for a reason that passes, the batch is kept and tried again; when it fails for good, unit by unit, so that one bad
+ * unit spoils no other.
  *
  * Memory: one context for a batch and one for what is read from the spool, reset after each.  Errors: caught for each
  * transaction; what escapes ends the worker, and the ring starts another.

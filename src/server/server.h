@@ -41,7 +41,8 @@ extern MdrAction mdr_action_from_datum(Datum datum);
 /*
  * Acts as the extension's owner until mdr_restore_user(): needed wherever our own tables are read or written on behalf of
  * a role that has no rights there.  Meanwhile search_path is "pg_catalog, pg_temp", so that no SQL run in between can meet the
- * caller's operators, and plans are not shown to the client.  Must nest.  An ERROR in between is undone by (sub)transaction abort, as with SECURITY DEFINER.
+ * caller's operators, and plans are not shown to the client.  Must nest.  An ERROR in between is undone by (sub)transaction
+ * abort, as with SECURITY DEFINER.
  */
 typedef struct MdrUser
 {
