@@ -78,6 +78,9 @@ sub rampage
 		last if slurp_file($node->logfile) =~ /TRAP|PANIC|terminated by signal/;
 	}
 	note("$wave waves; errors by SQLSTATE: " . join ', ', map { "$_ $states{$_}" } sort keys %states);
+	# Backends of clients that were cut short may still be at it.
+	$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()})
+	  or die 'sessions of clients that are gone do not end';
 	$node->safe_psql('postgres', join ";\n", map { (rand() < 0.5 ? 'COMMIT' : 'ROLLBACK') . " PREPARED '$_'" } split /\n/, $node->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts'));
 	# The policy's ladder may take its time.
 	$node->poll_query_until('postgres', 'SELECT queued = 0 AND spooled_files = 0 AND uncounted = 0 FROM moderation.recorder_status()')
