@@ -132,7 +132,7 @@ note('pg_sleep: ' . ($ms - TIMEOUT) . ' ms after its timeout');
 $node->safe_psql('postgres', 'CREATE DATABASE deaf TEMPLATE postgres');
 use_test_library($node, 'deaf');
 $node->safe_psql('deaf', q{ALTER DATABASE deaf SET moderation.test_points = 'interrupts=fail'});
-# Some of these may fall into code of the server's, before or after ours.
+# The latest of three, as one of them may fall into code of the server's, before or after ours.
 my $deaf = 0;
 for my $timeout (60, 120, 200)
 {
