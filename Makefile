@@ -6,7 +6,7 @@
 #   make         build;  make install as usual
 
 # How a row travels, stage by stage; each has its folder in src/, and may include headers of stages to its left only.
-CORE   = base text policy match verdict
+CORE   = base text policy model match verdict
 SERVER = server store ledger account recorder guard surface
 STAGES = $(CORE) $(SERVER)
 

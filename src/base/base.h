@@ -2,7 +2,7 @@
  * base.h
  *		What every stage of the pure core shares: status, error, memory, caller's interrupts.
  *
- * The core (base, text, policy, match, verdict) knows nothing of PostgreSQL, so that it can be unit-tested, fuzzed and
+ * The core (base, text, policy, model, match, verdict) knows nothing of PostgreSQL, so that it can be unit-tested, fuzzed and
  * benchmarked outside a server.  It never exits, prints, raises or longjmps: whatever goes wrong comes back as an
  * MdrStatus, and the caller decides.
  *

@@ -1,0 +1,114 @@
+/*
+ * model.h
+ *		The learned model: one linear classifier with a head for each category, over hashed words and characters of the folded text.
+ *
+ * A text is read in windows of about 250 characters, cut between words; each head's logit is the highest of any window.
+ * Within a window a head's logit is  bias + sum of the weights of the window's features / sqrt(number of features).
+ *
+ *	features	words and pairs of words, padded character 4-grams within a word (alphabetic scripts); 1- to 3-grams of characters
+ *				(scripts without spaces); how often words of a lexicon's groups occur.  Hashed into one table (Weinberger et al.,
+ *				"Feature hashing for large scale multitask learning", 2009), whose rows hold one signed byte a head.
+ *	disguises	a word that the model's vocabulary does not know is tried with its digits and signs read as letters, its stretched
+ *				letters put right, and its spread letters joined; ordinary text pays nothing for that
+ *
+ * A model is one flat block of bytes without pointers, read where it lies: in the library's read-only data (the built-in one,
+ * shared by every process of the machine), or in a policy's image (one learned from a site's own decisions).
+ *
+ * Pure: no clock, no state; reading allocates nothing.
+ */
+#ifndef MDR_MODEL_H
+#define MDR_MODEL_H
+
+#include "text/text.h"
+
+#define MDR_MODEL_MAX_HEADS 24
+
+typedef struct MdrModel
+{
+	const struct MdrModelHeader *header;	/* the block of bytes; everything else is reached from here */
+	size_t		length;
+} MdrModel;
+
+/* Scripts have thresholds of their own: a text is Han when most of its letters are. */
+typedef enum MdrScript
+{
+	MDR_SCRIPT_OTHER = 0,
+	MDR_SCRIPT_HAN
+} MdrScript;
+
+/*
+ * Looks a block of bytes over and makes *model point to it; the bytes stay the caller's, aligned to 16, and must stay where they are.
+ * After this no reading can leave the block, whatever is in it.  MDR_OK, or MDR_INVALID when it is damaged or of another version.
+ */
+extern MdrStatus mdr_model_open(const void *bytes, size_t length, MdrModel *model, MdrError *error);
+
+/* The model that is part of the library. */
+extern const MdrModel *mdr_model_built_in(void);
+
+extern uint32_t mdr_model_nheads(const MdrModel *model);
+extern const char *mdr_model_head_name(const MdrModel *model, uint32_t head);	/* a category's id, or "any" */
+extern int	mdr_model_head(const MdrModel *model, const char *name);	/* -1 when there is none */
+
+/* What a model makes of a text, head by head. */
+typedef struct MdrReading
+{
+	float		logit[MDR_MODEL_MAX_HEADS]; /* the highest of any window; -INFINITY before the first */
+	uint32_t	start[MDR_MODEL_MAX_HEADS]; /* that window, in bytes of the plain view */
+	uint32_t	end[MDR_MODEL_MAX_HEADS];
+	MdrScript	script[MDR_MODEL_MAX_HEADS];	/* of that window */
+} MdrReading;
+
+extern void mdr_model_start(MdrReading *reading);
+
+/*
+ * Reads a plain view and raises *reading where a window is higher.  About as long as it takes to fold the text ten times; ask for
+ * interrupts between texts of 64 KB.
+ */
+extern void mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReading *reading);
+
+/*
+ * A head's logit as a score in 0..1 that can be compared between heads and scripts: 2/3 at the threshold that was chosen for the head and
+ * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it.
+ */
+extern float mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head);
+
+/*
+ * Training.  A trainer holds the features of all texts and the weights in memory (about 2 KB a text and 100 MB at 18 bits), in the
+ * arena it was made in.  The same texts in the same order give the same bytes.
+ */
+typedef struct MdrTrainer MdrTrainer;
+
+typedef struct MdrTraining
+{
+	const char *const *heads;	/* names, nheads of them */
+	uint32_t	nheads;			/* at most MDR_MODEL_MAX_HEADS */
+	int			bits;			/* 2^bits rows, 10 to 20 */
+	int			epochs;			/* 1 to 100 */
+	float		rate;			/* AdaGrad (Duchi, Hazan and Singer, 2011); 0.01 to 10 */
+	float		l2;				/* decay at every touch */
+	uint64_t	seed;			/* of the order of texts */
+	const MdrModel *lexicon;	/* take vocabulary and lexicon from this model; NULL: the vocabulary comes from the texts */
+	MdrInterrupted interrupted; /* may be NULL */
+	void	   *context;
+	void		(*progress) (void *context, double done);	/* 0..1; may be NULL */
+} MdrTraining;
+
+/* What is known of a text: bits by head. */
+typedef struct MdrLabels
+{
+	uint32_t	positive;
+	uint32_t	negative;		/* heads in neither are not trained on this text */
+	uint32_t	weak;			/* of these, half weight */
+	float		weight;			/* of the text, 1 = ordinary */
+	const float *offset;		/* by head: a logit that is there already, to which the model adds; NULL = 0 */
+} MdrLabels;
+
+extern MdrStatus mdr_trainer_create(MdrArena *arena, const MdrTraining *training, MdrTrainer **trainer, MdrError *error);
+
+/* MDR_OK, MDR_NO_MEMORY */
+extern MdrStatus mdr_trainer_add(MdrTrainer *trainer, const MdrText *plain, const MdrLabels *labels);
+
+/* Fits the weights and lays the model out.  MDR_OK, MDR_INVALID (no text, or one label only), MDR_INTERRUPTED, MDR_NO_MEMORY. */
+extern MdrStatus mdr_trainer_fit(MdrTrainer *trainer, char **bytes, size_t *length, MdrError *error);
+
+#endif							/* MDR_MODEL_H */
