@@ -6,7 +6,7 @@
  * nothing of matching; match/match.h compiles the tree.  The first error stops it and says file, line, column, rule and
  * reason.
  *
- * A document is a stream of YAML documents: the first is the head (policy, limits, ladder, words, contexts, categories),
+ * A document is a stream of YAML documents: the first is the head (policy, limits, ladder, words, contexts, standards, categories),
  * each further one carries the rules of one category.  A comment "# file: NAME" names the file that the following lines come
  * from; line numbers in errors count from that comment.
  *
@@ -81,6 +81,26 @@ typedef enum MdrEvidence
 	MDR_EVIDENCE_CONTENT		/* refused content is preserved as evidence */
 } MdrEvidence;
 
+/* A law or standard that asks for words against each of its risks; nothing of it changes what is found. */
+typedef struct MdrStandard
+{
+	const char *name;
+	const char *language;		/* only the words of rules of this language, and of "any", count; NULL = all do */
+	uint32_t	words;			/* asked for in all; 0 = no number */
+	int64_t		renewed;		/* seconds after which words must have changed; 0 = never */
+	MdrPlace	place;
+} MdrStandard;
+
+typedef struct MdrRisk
+{
+	const char *id;
+	uint32_t	standard;		/* index */
+	const char *clause_en;
+	const char *clause_zh;
+	uint32_t	words;			/* asked for; 0 = no number */
+	MdrPlace	place;
+} MdrRisk;
+
 #define MDR_SUSPEND_NEVER (MDR_MAX_SEVERITY + 1)
 
 typedef struct MdrCategory
@@ -96,6 +116,8 @@ typedef struct MdrCategory
 	MdrEvidence evidence;
 	uint32_t   *unless;			/* indexes of contexts that excuse by default */
 	uint32_t	nunless;
+	uint32_t   *risks;			/* indexes of risks that the rules serve by default */
+	uint32_t	nrisks;
 	MdrPlace	place;
 } MdrCategory;
 
@@ -115,6 +137,8 @@ typedef struct MdrRule
 	bool		ordered;		/* groups must come in the given order */
 	uint32_t   *unless;			/* indexes of contexts; the category's when the rule names none */
 	uint32_t	nunless;
+	uint32_t   *risks;			/* indexes of risks; the category's when the rule names none */
+	uint32_t	nrisks;
 	MdrStrings	allow;			/* phrases that contain a term and are harmless; longest match wins */
 	uint32_t	views;			/* bit (1 << MdrView) */
 	MdrStrings	hits;			/* examples that this rule must find */
@@ -145,6 +169,10 @@ typedef struct MdrPolicy
 	uint32_t	nlists;
 	MdrContext *contexts;
 	uint32_t	ncontexts;
+	MdrStandard *standards;
+	uint32_t	nstandards;
+	MdrRisk    *risks;			/* of all standards; ids are unique */
+	uint32_t	nrisks;
 	MdrStrings	allow;			/* phrases harmless in every category */
 	MdrCategory *categories;
 	uint32_t	ncategories;

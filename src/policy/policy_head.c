@@ -1,6 +1,6 @@
 /*
  * policy_head.c
- *		The first document of a policy: limits, views, ladder, words, contexts, categories.
+ *		The first document of a policy: limits, views, ladder, words, contexts, standards, categories.
  *
  * Input: nodes.  Output: fields of reader->policy, in reader->arena.  Locks: none.  On error the reader's MdrError says where
  * and why, and the policy is unfinished.
@@ -168,17 +168,17 @@ read_contexts(MdrReader *reader, const MdrNode *node)
 	return MDR_OK;
 }
 
-static MdrStatus
-read_clause(MdrReader *reader, const MdrNode *node, MdrCategory *category)
+MdrStatus
+mdr_read_clause(MdrReader *reader, const MdrNode *node, const char **en, const char **zh)
 {
 	MdrField	fields[] = {{"en", true}, {"zh"}};
 	MdrStatus	status = mdr_read_fields(reader, node, "clause", fields, NFIELDS(fields));
 
 	if (status == MDR_OK)
-		status = mdr_read_string(reader, fields[0].value, "clause", MDR_MAX_NOTE, &category->clause_en);
-	category->clause_zh = category->clause_en;
+		status = mdr_read_string(reader, fields[0].value, "clause", MDR_MAX_NOTE, en);
+	*zh = *en;
 	if (status == MDR_OK && fields[1].value != NULL)
-		status = mdr_read_string(reader, fields[1].value, "clause", MDR_MAX_NOTE, &category->clause_zh);
+		status = mdr_read_string(reader, fields[1].value, "clause", MDR_MAX_NOTE, zh);
 	return status;
 }
 
@@ -235,7 +235,7 @@ read_category_head(MdrReader *reader, const MdrNode *node, MdrCategory *category
 {
 	static const MdrAction actions[] = {MDR_ALLOW, MDR_FLAG, MDR_REJECT, MDR_REJECT};
 	MdrField	fields[] = {{"id", true}, {"clause", true}, {"flag_at"}, {"act_at"}, {"actions"}, {"strike"}, {"suspend"},
-	{"evidence"}, {"unless"}};
+	{"evidence"}, {"unless"}, {"risks"}};
 	MdrStatus	status = mdr_read_fields(reader, node, "category", fields, NFIELDS(fields));
 
 	*category = (MdrCategory) {.flag_at = DEFAULT_FLAG_AT, .act_at = DEFAULT_ACT_AT, .strike = true,
@@ -244,7 +244,7 @@ read_category_head(MdrReader *reader, const MdrNode *node, MdrCategory *category
 	if (status == MDR_OK)
 		status = mdr_read_name(reader, fields[0].value, "id", "_", &category->id);
 	if (status == MDR_OK)
-		status = read_clause(reader, fields[1].value, category);
+		status = mdr_read_clause(reader, fields[1].value, &category->clause_en, &category->clause_zh);
 	if (status == MDR_OK && fields[2].value != NULL)
 		status = mdr_read_fraction(reader, fields[2].value, "flag_at", false, &category->flag_at);
 	if (status == MDR_OK && fields[3].value != NULL)
@@ -261,6 +261,8 @@ read_category_head(MdrReader *reader, const MdrNode *node, MdrCategory *category
 		status = read_evidence(reader, fields[7].value, &category->evidence);
 	if (status == MDR_OK && fields[8].value != NULL)
 		status = mdr_read_unless(reader, fields[8].value, &category->unless, &category->nunless);
+	if (status == MDR_OK && fields[9].value != NULL)
+		status = mdr_read_risks(reader, fields[9].value, &category->risks, &category->nrisks);
 	return status;
 }
 
@@ -296,7 +298,7 @@ mdr_read_head(MdrReader *reader, const MdrNode *node)
 {
 	MdrPolicy  *policy = reader->policy;
 	MdrField	fields[] = {{"policy", true}, {"description"}, {"limits"}, {"views"}, {"ladder"}, {"allow"}, {"words"},
-	{"contexts"}, {"categories", true}};
+	{"contexts"}, {"categories", true}, {"standards"}};
 	MdrStatus	status = mdr_read_fields(reader, node, "the head", fields, NFIELDS(fields));
 
 	policy->description = "";
@@ -319,6 +321,8 @@ mdr_read_head(MdrReader *reader, const MdrNode *node)
 		status = mdr_read_words(reader, fields[6].value);
 	if (status == MDR_OK && fields[7].value != NULL)
 		status = read_contexts(reader, fields[7].value);
+	if (status == MDR_OK && fields[9].value != NULL)
+		status = mdr_read_standards(reader, fields[9].value);
 	if (status == MDR_OK)
 		status = read_categories(reader, fields[8].value);
 	return status;

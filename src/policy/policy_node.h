@@ -14,6 +14,8 @@
 #define MDR_MAX_RULES 100000
 #define MDR_MAX_CONTEXTS 64		/* a rule keeps the contexts that excuse it as the bits of 64 */
 #define MDR_MAX_LISTS 10000
+#define MDR_MAX_STANDARDS 16
+#define MDR_MAX_RISKS 256		/* of all standards together */
 #define MDR_MAX_GROUPS 8		/* of an all_of */
 #define MDR_MAX_WITHIN 1000		/* characters; what two windows of a long content surely share */
 #define MDR_MAX_NAME 120		/* bytes of an id */
@@ -96,7 +98,14 @@ extern MdrStatus mdr_read_views(MdrReader *reader, const MdrNode *node, uint32_t
 extern MdrStatus mdr_read_sequence(MdrReader *reader, const MdrNode *node, const char *what, uint32_t max);
 extern MdrStatus mdr_read_unless(MdrReader *reader, const MdrNode *node, uint32_t **unless, uint32_t *nunless);
 
+extern MdrStatus mdr_read_language(MdrReader *reader, const MdrNode *node, const char **language);
+
+/* policy_standard.c: the head's standards, and the risks that a category or rule names */
+extern MdrStatus mdr_read_standards(MdrReader *reader, const MdrNode *node);
+extern MdrStatus mdr_read_risks(MdrReader *reader, const MdrNode *node, uint32_t **risks, uint32_t *nrisks);
+
 /* policy_head.c, policy_rules.c: nodes -> tree */
+extern MdrStatus mdr_read_clause(MdrReader *reader, const MdrNode *node, const char **en, const char **zh);
 extern MdrStatus mdr_read_head(MdrReader *reader, const MdrNode *node);
 extern MdrStatus mdr_read_words(MdrReader *reader, const MdrNode *node);
 extern MdrStatus mdr_read_category(MdrReader *reader, const MdrNode *node);

@@ -15,36 +15,6 @@
 #define NFIELDS(fields) ((int) (sizeof(fields) / sizeof(fields[0])))
 #define DEFAULT_WITHIN 60
 
-/* BCP 47 as far as its form goes (RFC 5646, 2.1): subtags of letters and digits; or any. */
-static MdrStatus
-read_language(MdrReader *reader, const MdrNode *node, const char **language)
-{
-	MdrStatus	status = mdr_read_string(reader, node, "language", 35, language);
-	int			length = 0;
-	bool		first = true;
-
-	if (status != MDR_OK)
-		return status;
-	for (const char *p = *language;; p++)
-	{
-		if (*p != '\0' && *p != '-')
-		{
-			bool		letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
-
-			if (++length > 8 || !(letter || (!first && *p >= '0' && *p <= '9')))
-				break;
-			continue;
-		}
-		if (length < (first ? 2 : 1))
-			break;
-		if (*p == '\0')
-			return MDR_OK;
-		length = 0;
-		first = false;
-	}
-	return mdr_reader_fail(reader, node->place, "language must be a BCP 47 tag such as en or zh-Hant, or any");
-}
-
 static MdrStatus
 read_all_of(MdrReader *reader, const MdrNode *node, MdrRule *rule)
 {
@@ -109,7 +79,7 @@ read_examples(MdrReader *reader, const MdrNode *node, const char *what, MdrStrin
 enum
 {
 	F_ID, F_LANGUAGE, F_WEIGHT, F_SEVERITY, F_NOTE, F_TERMS, F_PATTERNS, F_ALL_OF, F_WITHIN, F_ORDERED, F_UNLESS, F_ALLOW,
-	F_VIEWS, F_HITS, F_MISSES
+	F_VIEWS, F_HITS, F_MISSES, F_RISKS
 };
 
 static MdrStatus
@@ -117,7 +87,7 @@ read_rule(MdrReader *reader, const MdrNode *node, uint32_t category, MdrRule *ru
 {
 	const MdrPolicy *policy = reader->policy;
 	MdrField	f[] = {{"id", true}, {"language"}, {"weight", true}, {"severity", true}, {"note"}, {"terms"}, {"patterns"},
-	{"all_of"}, {"within"}, {"ordered"}, {"unless"}, {"allow"}, {"views"}, {"hits", true}, {"misses", true}};
+	{"all_of"}, {"within"}, {"ordered"}, {"unless"}, {"allow"}, {"views"}, {"hits", true}, {"misses", true}, {"risks"}};
 	int64_t		severity = 0;
 	MdrStatus	status;
 
@@ -126,12 +96,13 @@ read_rule(MdrReader *reader, const MdrNode *node, uint32_t category, MdrRule *ru
 		if (strcmp(node->items[i]->text, "id") == 0 && node->items[i + 1]->kind == MDR_SCALAR)
 			reader->rule = node->items[i + 1]->text;
 	*rule = (MdrRule) {.category = category, .language = "any", .note = "", .views = policy->views,
-		.unless = policy->categories[category].unless, .nunless = policy->categories[category].nunless, .place = node->place};
+		.unless = policy->categories[category].unless, .nunless = policy->categories[category].nunless,
+		.risks = policy->categories[category].risks, .nrisks = policy->categories[category].nrisks, .place = node->place};
 	status = mdr_read_fields(reader, node, "rule", f, NFIELDS(f));
 	if (status == MDR_OK)
 		status = mdr_read_name(reader, f[F_ID].value, "id", "_.-", &rule->id);
 	if (status == MDR_OK && f[F_LANGUAGE].value != NULL)
-		status = read_language(reader, f[F_LANGUAGE].value, &rule->language);
+		status = mdr_read_language(reader, f[F_LANGUAGE].value, &rule->language);
 	if (status == MDR_OK)
 		status = mdr_read_fraction(reader, f[F_WEIGHT].value, "weight", false, &rule->weight);
 	if (status == MDR_OK)
@@ -151,6 +122,8 @@ read_rule(MdrReader *reader, const MdrNode *node, uint32_t category, MdrRule *ru
 		if (status == MDR_OK && (rule->views & ~policy->views) != 0)
 			status = mdr_reader_fail(reader, f[F_VIEWS].value->place, "views names one that the head does not switch on");
 	}
+	if (status == MDR_OK && f[F_RISKS].value != NULL)
+		status = mdr_read_risks(reader, f[F_RISKS].value, &rule->risks, &rule->nrisks);
 	if (status == MDR_OK)
 		status = read_examples(reader, f[F_HITS].value, "hits", &rule->hits);
 	if (status == MDR_OK)

@@ -268,3 +268,33 @@ mdr_read_unless(MdrReader *reader, const MdrNode *node, uint32_t **unless, uint3
 	}
 	return MDR_OK;
 }
+
+/* BCP 47 as far as its form goes (RFC 5646, 2.1): subtags of letters and digits; or any. */
+MdrStatus
+mdr_read_language(MdrReader *reader, const MdrNode *node, const char **language)
+{
+	MdrStatus	status = mdr_read_string(reader, node, "language", 35, language);
+	int			length = 0;
+	bool		first = true;
+
+	if (status != MDR_OK)
+		return status;
+	for (const char *p = *language;; p++)
+	{
+		if (*p != '\0' && *p != '-')
+		{
+			bool		letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+
+			if (++length > 8 || !(letter || (!first && *p >= '0' && *p <= '9')))
+				break;
+			continue;
+		}
+		if (length < (first ? 2 : 1))
+			break;
+		if (*p == '\0')
+			return MDR_OK;
+		length = 0;
+		first = false;
+	}
+	return mdr_reader_fail(reader, node->place, "language must be a BCP 47 tag such as en or zh-Hant, or any");
+}

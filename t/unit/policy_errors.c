@@ -85,6 +85,25 @@ static const struct
 	{"evidence", HEAD "categories:\n  - {id: c, clause: {en: c}, evidence: all}\n", 4, 40, "", "", "evidence must be hash or content"},
 	{"unless unknown", HEAD "categories:\n  - {id: c, clause: {en: c}, unless: [news]}\n", 4, 39, "", "", "unknown context \"news\""},
 
+	/* the standards */
+	{"standard without risks", HEAD "standards:\n  - {name: s, risks: []}\n" CATEGORIES, 4, 22, "", "", "risks is empty"},
+	{"standard without a name", HEAD "standards:\n  - {risks: [{id: A.1, clause: {en: c}}]}\n" CATEGORIES, 4, 5, "", "", "standard has no \"name\""},
+	{"standard twice", HEAD "standards:\n  - {name: s, risks: [{id: A, clause: {en: c}}]}\n  - {name: s, risks: [{id: B, clause: {en: c}}]}\n" CATEGORIES,
+	5, 5, "", "", "standard \"s\" is given twice"},
+	{"standard of no language", HEAD "standards:\n  - {name: s, language: z, risks: [{id: A, clause: {en: c}}]}\n" CATEGORIES, 4, 25, "", "",
+	"language must be a BCP 47 tag"},
+	{"standard of no words", HEAD "standards:\n  - {name: s, words: 0, risks: [{id: A, clause: {en: c}}]}\n" CATEGORIES, 4, 22, "", "",
+	"words must be between 1 and"},
+	{"standard renewed never", HEAD "standards:\n  - {name: s, renewed: forever, risks: [{id: A, clause: {en: c}}]}\n" CATEGORIES, 4, 24, "", "",
+	"renewed must be a duration"},
+	{"risk's id", HEAD "standards:\n  - {name: s, risks: [{id: 1.A, clause: {en: c}}]}\n" CATEGORIES, 4, 28, "", "", "id of a risk must begin with a letter"},
+	{"risk twice, in another standard", HEAD "standards:\n  - {name: s, risks: [{id: A, clause: {en: c}}]}\n  - {name: t, risks: [{id: A, clause: {en: c}}]}\n" CATEGORIES,
+	5, 23, "", "", "risk \"A\" is given twice"},
+	{"unknown risk of a category", HEAD "categories:\n  - {id: c, clause: {en: c}, risks: [A.1]}\n", 4, 38, "", "", "unknown risk \"A.1\""},
+	{"unknown risk of a rule", R(RULE("r", "terms: [x], risks: [A.1]")), 9, 59, "", "r", "unknown risk \"A.1\""},
+	{"risk named twice", HEAD "standards:\n  - {name: s, risks: [{id: A, clause: {en: c}}]}\n" CATEGORIES RULES RULE("r", "terms: [x], risks: [A, A]"), 11, 62,
+	"", "r", "risk \"A\" is named twice"},
+
 	/* the rules */
 	{"unknown category", HEAD CATEGORIES "---\ncategory: e\n", 7, 11, "", "", "the head has no category \"e\""},
 	{"rule with unknown key", R("  - {id: r, wieght: 1}\n"), 9, 13, "", "r", "unknown key \"wieght\" in rule"},
