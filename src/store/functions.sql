@@ -6,6 +6,13 @@ CREATE OR REPLACE FUNCTION moderation.load_policy(document text) RETURNS int
 REVOKE ALL ON FUNCTION moderation.load_policy(text) FROM PUBLIC;
 COMMENT ON FUNCTION moderation.load_policy(text) IS 'load a policy document as the new live version, and return its number; refused as a whole (MD010) if anything is wrong';
 
+CREATE OR REPLACE FUNCTION moderation.activate(policy text, policy_version int) RETURNS void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'moderation_activate_policy';
+REVOKE ALL ON FUNCTION moderation.activate(text, int) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.activate(text, int) IS 'make a version of a policy the live one, a draft or an earlier one; the one that was live is retired';
+
 CREATE OR REPLACE FUNCTION moderation.load_builtin_policy(document text) RETURNS int
 	LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT
 	SET search_path = pg_catalog, pg_temp

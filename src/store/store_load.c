@@ -32,6 +32,7 @@
 
 PG_FUNCTION_INFO_V1(moderation_load_policy);
 PG_FUNCTION_INFO_V1(moderation_load_builtin_policy);
+PG_FUNCTION_INFO_V1(moderation_activate_policy);
 PG_FUNCTION_INFO_V1(moderation_compile_policies);
 PG_FUNCTION_INFO_V1(moderation_announce_policy);
 
@@ -152,7 +153,7 @@ store_image(const Load *load)
 }
 
 static void
-store_version(const Load *load, bool live, bool builtin, Oid loaded_by)
+store_version(const Load *load, const char *state, bool builtin, Oid loaded_by)
 {
 	const char *description = load->policy->description;
 	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, BYTEAOID, NAMEOID};
@@ -163,7 +164,7 @@ store_version(const Load *load, bool live, bool builtin, Oid loaded_by)
 	namestrcpy(&role, GetUserNameFromId(loaded_by, false));
 	values[0] = CStringGetTextDatum(load->name);
 	values[1] = Int32GetDatum(load->row.version);
-	values[2] = CStringGetTextDatum(live ? "active" : "retired");
+	values[2] = CStringGetTextDatum(state);
 	values[3] = BoolGetDatum(builtin);
 	values[4] = (Datum) 0;
 	if (description != NULL)
@@ -174,7 +175,7 @@ store_version(const Load *load, bool live, bool builtin, Oid loaded_by)
 	values[6] = bytes_datum(load->row.sha256, sizeof(load->row.sha256));
 	values[7] = NameGetDatum(&role);
 
-	if (live)
+	if (strcmp(state, "active") == 0)
 		execute("UPDATE moderation.policy SET state = 'retired' WHERE policy = $1 AND state = 'active'",
 				1, types, values, NULL, SPI_OK_UPDATE);
 	execute("INSERT INTO moderation.policy (policy, policy_version, state, builtin, description, document, document_sha256, loaded_by)"
@@ -197,17 +198,35 @@ lock_policies(const char *function)
 	LockRelationOid(relation, ShareRowExclusiveLock);
 }
 
-/* Returns the version that holds the document now. */
-static int
-load_document(text *document, bool builtin)
+/*
+ * An update of the extension does not take the place of what operators have loaded.  before is the live version, NULL when there
+ * is none.
+ */
+static const char *
+state_for(MdrLoadAs as, const MdrPolicyRow *before)
 {
-	const char *function = builtin ? "moderation.load_builtin_policy()" : "moderation.load_policy()";
+	switch (as)
+	{
+		case MDR_LOAD_DRAFT:
+			return "draft";
+		case MDR_LOAD_BUILTIN:
+			return before == NULL || before->builtin ? "active" : "retired";
+		case MDR_LOAD_LIVE:
+			break;
+	}
+	return "active";
+}
+
+int
+mdr_store_load(text *document, MdrLoadAs as, const char *function)
+{
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "moderation load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Oid			loaded_by = GetUserId();
 	Load		load = {0};
 	MdrPolicyRow before;
 	MdrUser		user;
+	const char *state;
 	bool		known;
 	bool		same;
 	bool		live;
@@ -221,8 +240,8 @@ load_document(text *document, bool builtin)
 	lock_policies(function);
 	known = mdr_store_find(load.name, 0, false, &before, &last);
 	same = known && memcmp(before.sha256, load.row.sha256, sizeof(load.row.sha256)) == 0;
-	/* An update of the extension does not take the place of what operators have loaded. */
-	live = !builtin || !known || before.builtin;
+	state = state_for(as, known ? &before : NULL);
+	live = strcmp(state, "active") == 0;
 	load.row.version = same ? before.version : last + 1;
 
 	/* The document that is live already keeps its version; but a missing or foreign image is made good. */
@@ -233,7 +252,7 @@ load_document(text *document, bool builtin)
 		if (SPI_connect() != SPI_OK_CONNECT)
 			elog(ERROR, "SPI_connect failed");
 		if (!same)
-			store_version(&load, live, builtin, loaded_by);
+			store_version(&load, state, as == MDR_LOAD_BUILTIN, loaded_by);
 		if (live)
 			store_image(&load);
 		SPI_finish();
@@ -242,7 +261,7 @@ load_document(text *document, bool builtin)
 	if (same)
 		ereport(NOTICE,
 				(errmsg("policy \"%s\" is unchanged: version %d stays live", load.name, load.row.version)));
-	else if (!live)
+	else if (!live && as == MDR_LOAD_BUILTIN)
 		ereport(NOTICE,
 				(errmsg("policy \"%s\": version %d that you loaded stays live, the built-in one is stored as retired version %d",
 						load.name, before.version, load.row.version)));
@@ -260,7 +279,7 @@ moderation_load_policy(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("policy document must not be null")));
-	PG_RETURN_INT32(load_document(PG_GETARG_TEXT_PP(0), false));
+	PG_RETURN_INT32(mdr_store_load(PG_GETARG_TEXT_PP(0), MDR_LOAD_LIVE, "moderation.load_policy()"));
 }
 
 /* moderation.load_builtin_policy(document text) RETURNS int: for the extension's own scripts */
@@ -272,7 +291,60 @@ moderation_load_builtin_policy(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("moderation.load_builtin_policy() can be called by scripts of the extension only"),
 				 errhint("SELECT moderation.load_policy(document);")));
-	PG_RETURN_INT32(load_document(PG_GETARG_TEXT_PP(0), true));
+	PG_RETURN_INT32(mdr_store_load(PG_GETARG_TEXT_PP(0), MDR_LOAD_BUILTIN, "moderation.load_builtin_policy()"));
+}
+
+/* Makes a version live whose document is compiled already. */
+static void
+store_live(const Load *load)
+{
+	Oid			types[] = {TEXTOID, INT4OID};
+	Datum		values[] = {CStringGetTextDatum(load->name), Int32GetDatum(load->row.version)};
+
+	execute("UPDATE moderation.policy SET state = 'retired' WHERE policy = $1 AND state = 'active'",
+			1, types, values, NULL, SPI_OK_UPDATE);
+	execute("UPDATE moderation.policy SET state = 'active' WHERE policy = $1 AND policy_version = $2",
+			2, types, values, NULL, SPI_OK_UPDATE);
+	store_image(load);
+}
+
+/* moderation.activate(policy text, policy_version int) RETURNS void */
+Datum
+moderation_activate_policy(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "moderation activate", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int			version = PG_GETARG_INT32(1);
+	Load		load = {0};
+	MdrPolicyRow before;
+	MdrUser		user;
+
+	lock_policies("moderation.activate()");
+	if (version <= 0 || !mdr_store_find(policy, version, true, &load.row, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("policy \"%s\" has no version %d", policy, version),
+				 errhint("SELECT policy, policy_version, state FROM moderation.policy lists them.")));
+	if (mdr_store_find(policy, 0, false, &before, NULL) && before.version == version)
+		ereport(NOTICE,
+				(errmsg("policy \"%s\": version %d is live already", policy, version)));
+	else
+	{
+		load.document = load.row.document;
+		load.arena = mdr_arena_in(context, LOAD_LIMIT);
+		parse(&load);
+		compile(&load, true);
+		mdr_become_owner(&user);
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		store_live(&load);
+		SPI_finish();
+		mdr_restore_user(&user);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	PG_RETURN_VOID();
 }
 
 /* Compiles one live policy anew if its image does not fit this server; whether it had to. */

@@ -36,6 +36,17 @@ extern bool mdr_store_fits(const char *policy, const MdrPolicyRow *row);
  */
 extern MdrEngine *mdr_store_open(const char *policy, const MdrPolicyRow *row, MemoryContext owner);
 
+/* What a document is loaded as. */
+typedef enum MdrLoadAs
+{
+	MDR_LOAD_LIVE,				/* the policy's new live version */
+	MDR_LOAD_BUILTIN,			/* so, unless operators have loaded one of their own */
+	MDR_LOAD_DRAFT				/* a version that is not in force until moderation.activate() */
+} MdrLoadAs;
+
+/* Checks, compiles and stores a document; the version that holds it now.  function: who asks, for errors. */
+extern int	mdr_store_load(text *document, MdrLoadAs as, const char *function);
+
 /* Hands an engine over to a memory context: it is closed when the context goes. */
 typedef struct MdrEngineOwner MdrEngineOwner;
 extern MdrEngineOwner *mdr_engine_owner(MemoryContext context);

@@ -2,7 +2,7 @@
 CREATE TABLE moderation.policy (
 	policy text COLLATE "C" NOT NULL,
 	policy_version int NOT NULL CHECK (policy_version > 0),
-	state text NOT NULL CHECK (state IN ('active', 'retired')),
+	state text NOT NULL CHECK (state IN ('draft', 'active', 'retired')),
 	builtin boolean NOT NULL,
 	description text,
 	document text NOT NULL,
@@ -15,7 +15,7 @@ REVOKE ALL ON TABLE moderation.policy FROM PUBLIC;
 COMMENT ON TABLE moderation.policy IS 'policy documents by version, written by moderation.load_policy(); live is the highest active version';
 COMMENT ON COLUMN moderation.policy.policy IS 'the policy''s name';
 COMMENT ON COLUMN moderation.policy.policy_version IS 'counts from 1 for each policy';
-COMMENT ON COLUMN moderation.policy.state IS 'active or retired';
+COMMENT ON COLUMN moderation.policy.state IS 'draft, active or retired';
 COMMENT ON COLUMN moderation.policy.builtin IS 'came with the extension: not dumped, made anew by CREATE EXTENSION';
 COMMENT ON COLUMN moderation.policy.description IS 'what the document says of itself';
 COMMENT ON COLUMN moderation.policy.document IS 'the document as it was loaded';

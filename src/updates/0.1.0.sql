@@ -15,6 +15,11 @@ COMMENT ON COLUMN moderation.guarded.former_content IS 'names that guarded colum
 COMMENT ON COLUMN moderation.guarded.former_account IS 'names that the account column had before it was renamed: a column of such a name is a problem';
 ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
 
+-- src/store
+ALTER TABLE moderation.policy
+	DROP CONSTRAINT policy_state_check,
+	ADD CONSTRAINT policy_state_check CHECK (state IN ('draft', 'active', 'retired'));
+
 -- src/ledger.  Its first entry is linked by the worker, or by moderation.seal(), and all that was recorded before it.
 \i src/ledger/tables.sql
 
