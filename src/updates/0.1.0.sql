@@ -19,6 +19,7 @@ ALTER TABLE moderation.quarantine REPLICA IDENTITY FULL;
 ALTER TABLE moderation.policy
 	DROP CONSTRAINT policy_state_check,
 	ADD CONSTRAINT policy_state_check CHECK (state IN ('draft', 'active', 'retired'));
+COMMENT ON COLUMN moderation.policy.state IS 'draft, active or retired';
 
 -- src/ledger.  Its first entry is linked by the worker, or by moderation.seal(), and all that was recorded before it.
 \i src/ledger/tables.sql
