@@ -17,6 +17,7 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "server/server.h"
 #include "store/store_row.h"
@@ -30,7 +31,8 @@ enum
 	Policy_builtin,
 	Policy_description,
 	Policy_document,
-	Policy_sha256
+	Policy_sha256,
+	Policy_loaded_at
 };
 
 enum
@@ -70,8 +72,30 @@ same_hash(Datum datum, const uint8 *sha256)
 	return VARSIZE_ANY_EXHDR(value) == 32 && memcmp(VARDATA_ANY(value), sha256, 32) == 0;
 }
 
-bool
-mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow *row, int *last)
+/* Which version is looked for. */
+typedef enum Wanted
+{
+	WANTED_LIVE,
+	WANTED_EXACTLY,
+	WANTED_BELOW				/* the highest one below */
+} Wanted;
+
+static bool
+is_better(Wanted wanted, int version, int number, const char *state, int best)
+{
+	switch (wanted)
+	{
+		case WANTED_EXACTLY:
+			return number == version;
+		case WANTED_BELOW:
+			return number < version && number > best;
+		default:
+			return number > best && strcmp(state, "active") == 0;
+	}
+}
+
+static bool
+find_row(const char *policy, Wanted wanted, int version, bool with_document, MdrPolicyRow *row, int *last)
 {
 	Relation	table = table_open(required_relation("policy"), AccessShareLock);
 	TupleDesc	descriptor = RelationGetDescr(table);
@@ -95,7 +119,7 @@ mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow
 
 		if (last != NULL && number > *last)
 			*last = number;
-		if (version != 0 ? number == version : number > row->version && strcmp(state, "active") == 0)
+		if (is_better(wanted, version, number, state, row->version))
 		{
 			row->version = number;
 			best = heap_copytuple(tuple);
@@ -110,6 +134,7 @@ mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow
 		if (VARSIZE_ANY_EXHDR(value) == sizeof(row->sha256))
 			memcpy(row->sha256, VARDATA_ANY(value), sizeof(row->sha256));
 		row->builtin = DatumGetBool(heap_getattr(best, Policy_builtin, descriptor, &null));
+		row->loaded_at = DatumGetTimestampTz(heap_getattr(best, Policy_loaded_at, descriptor, &null));
 
 		/* While the scan's snapshot still protects what it points to. */
 		if (with_document)
@@ -118,6 +143,18 @@ mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow
 	systable_endscan(scan);
 	table_close(table, AccessShareLock);
 	return best != NULL;
+}
+
+bool
+mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow *row, int *last)
+{
+	return find_row(policy, version == 0 ? WANTED_LIVE : WANTED_EXACTLY, version, with_document, row, last);
+}
+
+bool
+mdr_store_earlier(const char *policy, int version, MdrPolicyRow *row)
+{
+	return find_row(policy, WANTED_BELOW, version, true, row, NULL);
 }
 
 bytea *

@@ -7,6 +7,8 @@
 #ifndef MDR_STORE_ROW_H
 #define MDR_STORE_ROW_H
 
+#include "datatype/timestamp.h"
+
 #include "store/store.h"
 
 typedef struct MdrPolicyRow
@@ -14,6 +16,7 @@ typedef struct MdrPolicyRow
 	int			version;
 	bool		builtin;
 	uint8		sha256[32];		/* of the document */
+	TimestampTz loaded_at;
 	text	   *document;		/* palloc'd; only when asked for */
 } MdrPolicyRow;
 
@@ -23,6 +26,9 @@ typedef struct MdrPolicyRow
  * state, 0 when there is none.
  */
 extern bool mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow *row, int *last);
+
+/* The highest version below this one, in any state, with its document; seen as mdr_store_find() sees. */
+extern bool mdr_store_earlier(const char *policy, int version, MdrPolicyRow *row);
 
 /* The stored image that was made from the row's document, palloc'd, or NULL. */
 extern bytea *mdr_store_image(const char *policy, const MdrPolicyRow *row);
