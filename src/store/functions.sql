@@ -66,7 +66,7 @@ CREATE OR REPLACE FUNCTION moderation.policy_languages(policy text DEFAULT NULL,
 	OUT policy text, OUT policy_version int, OUT category text, OUT language text, OUT rules int, OUT clear_rules int,
 	OUT words int, OUT patterns int, OUT hits int, OUT misses int, OUT last_change timestamptz)
 	RETURNS SETOF record
-	LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 300
+	LANGUAGE C STABLE PARALLEL SAFE COST 9000 ROWS 300
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'moderation_list_languages';
 REVOKE ALL ON FUNCTION moderation.policy_languages(text, int) FROM PUBLIC;
@@ -76,7 +76,7 @@ CREATE OR REPLACE FUNCTION moderation.policy_risks(policy text DEFAULT NULL, pol
 	OUT policy text, OUT policy_version int, OUT standard text, OUT risk text, OUT clause_en text, OUT clause_zh text,
 	OUT rules int, OUT words int, OUT required int, OUT met boolean, OUT last_change timestamptz, OUT renewed boolean)
 	RETURNS SETOF record
-	LANGUAGE C STABLE PARALLEL SAFE COST 100000 ROWS 50
+	LANGUAGE C STABLE PARALLEL SAFE COST 9000 ROWS 50
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'moderation_list_risks';
 REVOKE ALL ON FUNCTION moderation.policy_risks(text, int) FROM PUBLIC;
