@@ -77,7 +77,7 @@ typedef enum Wanted
 {
 	WANTED_LIVE,
 	WANTED_EXACTLY,
-	WANTED_BELOW				/* the highest one below */
+	WANTED_BELOW				/* the highest one below that was ever in force, as far as is known */
 } Wanted;
 
 static bool
@@ -88,7 +88,7 @@ is_better(Wanted wanted, int version, int number, const char *state, int best)
 		case WANTED_EXACTLY:
 			return number == version;
 		case WANTED_BELOW:
-			return number < version && number > best;
+			return number < version && number > best && strcmp(state, "draft") != 0;
 		default:
 			return number > best && strcmp(state, "active") == 0;
 	}

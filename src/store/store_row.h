@@ -27,7 +27,7 @@ typedef struct MdrPolicyRow
  */
 extern bool mdr_store_find(const char *policy, int version, bool with_document, MdrPolicyRow *row, int *last);
 
-/* The highest version below this one, in any state, with its document; seen as mdr_store_find() sees. */
+/* The highest version below this one, drafts apart, with its document; seen as mdr_store_find() sees. */
 extern bool mdr_store_earlier(const char *policy, int version, MdrPolicyRow *row);
 
 /* The stored image that was made from the row's document, palloc'd, or NULL. */
