@@ -131,6 +131,7 @@ lay_rules(MdrCompiler *compiler)
 			.within = (uint32_t) rule->within,
 			.ngroups = rule->nall_of,
 			.ordered = rule->ordered,
+			.sentence = rule->sentence,
 			.views = rule->views,
 			.npatterns = rule->patterns.count,
 			.nhits = rule->hits.count,

@@ -11,7 +11,7 @@
 #include "match/match_index.h"
 
 #define MDR_IMAGE_MAGIC "MDRIMAGE"
-#define MDR_IMAGE_FORMAT 1
+#define MDR_IMAGE_FORMAT 2
 #define MDR_BYTE_ORDER 0x01020304u
 
 /* Views in which patterns are looked for, each with a spelling of its own: plain, leet, joined. */
@@ -93,6 +93,8 @@ typedef struct MdrImageRule
 	uint32_t	within;
 	uint32_t	ngroups;
 	uint32_t	ordered;
+	uint32_t	sentence;
+	uint32_t	unused;
 	uint32_t	views;
 	uint32_t	nterms;
 	uint32_t	npatterns;

@@ -150,9 +150,38 @@ character(const MdrWindow *window, uint32_t position)
 	return window->characters[position / 64] + characters_in(plain->bytes + (position & ~63u), position & 63);
 }
 
+/*
+ * Whether a sentence of the plain view ends within [start, end): at a full stop, question or exclamation mark that a space follows,
+ * closing quotes and brackets apart, or at one of Chinese.  A full stop after fewer than three letters is taken for an abbreviation's.
+ */
+static bool
+sentence_ends(const MdrWindow *window, uint32_t start, uint32_t end)
+{
+	const char *bytes = window->text[MDR_VIEW_PLAIN].bytes;
+
+	for (uint32_t i = start; i < end; i++)
+	{
+		uint32_t	next = i + 1;
+		uint32_t	letters = 0;
+
+		if (end - i >= 3 && memcmp(bytes + i, "\u3002", 3) == 0)
+			return true;
+		if (bytes[i] != '.' && bytes[i] != '?' && bytes[i] != '!')
+			continue;
+		for (uint32_t size = 1; size > 0; next += size)
+			size = next >= end ? 0 : strchr("\"')]*", bytes[next]) != NULL ? 1
+				: end - next >= 3 && (memcmp(bytes + next, "\u201d", 3) == 0 || memcmp(bytes + next, "\u2019", 3) == 0) ? 3 : 0;
+		while (letters < 3 && i - start > letters && (unsigned char) (bytes[i - 1 - letters] | 0x20) >= 'a')
+			letters++;
+		if (next < end && bytes[next] == ' ' && (bytes[i] != '.' || letters == 3))
+			return true;
+	}
+	return false;
+}
+
 /* Words of one rule's groups, chosen so that they do not overlap: a finding of all_of. */
 static MdrStatus
-join(MdrWindow *window, const MdrSpan *const *chosen, uint32_t n, uint32_t within, uint32_t *last_start)
+join(MdrWindow *window, const MdrImageRule *rule, const MdrSpan *const *chosen, uint32_t n, uint32_t *last_start)
 {
 	MdrSpan		span = *chosen[0];
 
@@ -169,7 +198,9 @@ join(MdrWindow *window, const MdrSpan *const *chosen, uint32_t n, uint32_t withi
 		if (chosen[i]->view != MDR_VIEW_PLAIN)
 			span.view = chosen[i]->view;
 	}
-	if (character(window, span.end) - character(window, span.start) > within)
+	if (character(window, span.end) - character(window, span.start) > rule->within)
+		return MDR_OK;
+	if (rule->sentence && sentence_ends(window, span.start, span.end))
 		return MDR_OK;
 
 	/* What begins where the last one did is the same, gone on for longer. */
@@ -223,7 +254,7 @@ join_any_order(MdrWindow *window, const MdrImageRule *rule, const MdrSpan *words
 			chosen[n++] = choice;
 		}
 		if (complete)
-			status = join(window, chosen, n, rule->within, &last_start);
+			status = join(window, rule, chosen, n, &last_start);
 		memmove(own + 1, own, (KEEP - 1) * sizeof(*own));
 		own[0] = &words[i];
 		if (i % MDR_INTERRUPT_EVERY == 0 && mdr_interrupted(window))
@@ -264,7 +295,7 @@ join_in_order(MdrWindow *window, const MdrImageRule *rule, const MdrSpan *words,
 		chain.words[g] = &words[i];
 		if (g + 1 == rule->ngroups)
 		{
-			status = join(window, chain.words, rule->ngroups, rule->within, &last_start);
+			status = join(window, rule, chain.words, rule->ngroups, &last_start);
 			continue;
 		}
 		memmove(&chains[g][1], &chains[g][0], (KEEP - 1) * sizeof(Chain));

@@ -135,6 +135,7 @@ typedef struct MdrRule
 	uint32_t	nall_of;
 	int			within;
 	bool		ordered;		/* groups must come in the given order */
+	bool		sentence;		/* no sentence may end between them */
 	uint32_t   *unless;			/* indexes of contexts; the category's when the rule names none */
 	uint32_t	nunless;
 	uint32_t   *risks;			/* indexes of risks; the category's when the rule names none */

@@ -39,13 +39,14 @@ read_all_of(MdrReader *reader, const MdrNode *node, MdrRule *rule)
 	return MDR_OK;
 }
 
-/* The ways to find: terms, patterns, all_of with its distance and order. */
+/* The ways to find: terms, patterns, all_of with its distance, order and sentence. */
 static MdrStatus
 read_finders(MdrReader *reader, const MdrNode *node, MdrField *terms, MdrField *patterns, MdrField *all_of, MdrField *within,
-			 MdrField *ordered, MdrRule *rule)
+			 MdrField *ordered, MdrField *sentence, MdrRule *rule)
 {
 	MdrStatus	status = MDR_OK;
 	int64_t		characters = DEFAULT_WITHIN;
+	MdrField   *of_all = within->value ? within : ordered->value ? ordered : sentence;
 
 	if (terms->value != NULL)
 		status = mdr_read_strings(reader, terms->value, "terms", MDR_MAX_TERM, &rule->terms);
@@ -53,14 +54,15 @@ read_finders(MdrReader *reader, const MdrNode *node, MdrField *terms, MdrField *
 		status = mdr_read_strings(reader, patterns->value, "patterns", MDR_MAX_PATTERN, &rule->patterns);
 	if (status == MDR_OK && all_of->value != NULL)
 		status = read_all_of(reader, all_of->value, rule);
-	if (status == MDR_OK && rule->nall_of == 0 && (within->value != NULL || ordered->value != NULL))
-		status = mdr_reader_fail(reader, (within->value ? within->value : ordered->value)->place,
-								 "%s means nothing without all_of", within->value ? "within" : "ordered");
+	if (status == MDR_OK && rule->nall_of == 0 && of_all->value != NULL)
+		status = mdr_reader_fail(reader, of_all->value->place, "%s means nothing without all_of", of_all->key);
 	if (status == MDR_OK && within->value != NULL)
 		status = mdr_read_integer(reader, within->value, "within", 1, MDR_MAX_WITHIN, &characters);
 	rule->within = (int) characters;
 	if (status == MDR_OK && ordered->value != NULL)
 		status = mdr_read_boolean(reader, ordered->value, "ordered", &rule->ordered);
+	if (status == MDR_OK && sentence->value != NULL)
+		status = mdr_read_boolean(reader, sentence->value, "sentence", &rule->sentence);
 	if (status == MDR_OK && rule->terms.count + rule->patterns.count + rule->nall_of == 0)
 		status = mdr_reader_fail(reader, node->place, "rule has no terms, patterns or all_of");
 	return status;
@@ -78,8 +80,8 @@ read_examples(MdrReader *reader, const MdrNode *node, const char *what, MdrStrin
 
 enum
 {
-	F_ID, F_LANGUAGE, F_WEIGHT, F_SEVERITY, F_NOTE, F_TERMS, F_PATTERNS, F_ALL_OF, F_WITHIN, F_ORDERED, F_UNLESS, F_ALLOW,
-	F_VIEWS, F_HITS, F_MISSES, F_RISKS
+	F_ID, F_LANGUAGE, F_WEIGHT, F_SEVERITY, F_NOTE, F_TERMS, F_PATTERNS, F_ALL_OF, F_WITHIN, F_ORDERED, F_SENTENCE, F_UNLESS,
+	F_ALLOW, F_VIEWS, F_HITS, F_MISSES, F_RISKS
 };
 
 static MdrStatus
@@ -87,7 +89,7 @@ read_rule(MdrReader *reader, const MdrNode *node, uint32_t category, MdrRule *ru
 {
 	const MdrPolicy *policy = reader->policy;
 	MdrField	f[] = {{"id", true}, {"language"}, {"weight", true}, {"severity", true}, {"note"}, {"terms"}, {"patterns"},
-	{"all_of"}, {"within"}, {"ordered"}, {"unless"}, {"allow"}, {"views"}, {"hits", true}, {"misses", true}, {"risks"}};
+	{"all_of"}, {"within"}, {"ordered"}, {"sentence"}, {"unless"}, {"allow"}, {"views"}, {"hits", true}, {"misses", true}, {"risks"}};
 	int64_t		severity = 0;
 	MdrStatus	status;
 
@@ -111,7 +113,8 @@ read_rule(MdrReader *reader, const MdrNode *node, uint32_t category, MdrRule *ru
 	if (status == MDR_OK && f[F_NOTE].value != NULL)
 		status = mdr_read_string(reader, f[F_NOTE].value, "note", MDR_MAX_NOTE, &rule->note);
 	if (status == MDR_OK)
-		status = read_finders(reader, node, &f[F_TERMS], &f[F_PATTERNS], &f[F_ALL_OF], &f[F_WITHIN], &f[F_ORDERED], rule);
+		status = read_finders(reader, node, &f[F_TERMS], &f[F_PATTERNS], &f[F_ALL_OF], &f[F_WITHIN], &f[F_ORDERED],
+							  &f[F_SENTENCE], rule);
 	if (status == MDR_OK && f[F_UNLESS].value != NULL)
 		status = mdr_read_unless(reader, f[F_UNLESS].value, &rule->unless, &rule->nunless);
 	if (status == MDR_OK && f[F_ALLOW].value != NULL)

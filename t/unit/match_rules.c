@@ -138,6 +138,7 @@ co_occurrence(void)
 	Made		made = make(HEAD CATEGORIES RULES
 							RULE("near", "all_of: [[cat, cats], [dog]], within: 12")
 							RULE("order", "all_of: [[one], [two], [three]], within: 30, ordered: true")
+							RULE("sentence", "all_of: [[ask], [harm, 伤害]], within: 40, sentence: true")
 							RULE("three", "all_of: [[red], [green], [blue]], within: 20")
 							RULE("same", "all_of: [[big house], [house, big]], within: 30")
 							RULE("han", "all_of: [[猫], [狗]], within: 4")
@@ -151,6 +152,13 @@ co_occurrence(void)
 		{"one two three", "order 0-13", "three in order"},
 		{"one three two", "", "not out of order"},
 		{"three one one two two three", "order 10-27", "in order, beginning as late as possible"},
+		{"ask, then harm", "sentence 0-14", "within a sentence"},
+		{"They ask him. No harm is done.", "", "not over its end"},
+		{"They ask him? No harm", "", "whatever ends it"},
+		{"(They ask him.) No harm", "", "nor over a bracket behind the end"},
+		{"ask 一下。伤害", "", "nor over the end of a Chinese one"},
+		{"ask Dr. Harm, e.g. harm", "sentence 0-12", "an abbreviation ends none"},
+		{"ask 3.5 harm", "sentence 0-12", "nor does a number's point"},
 		{"blue red green", "three 0-14", "three in any order"},
 		{"red red blue blue", "", "all of them"},
 		{"big house", "", "a word does not count for two groups"},
