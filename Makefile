@@ -63,6 +63,12 @@ build/text_fold_table.h: src/text/generate/fold_table.c src/text/generate/fold_s
 	$(CC) -O2 -Isrc $(shell pkg-config --cflags icu-uc icu-i18n) $< -o build/fold_table $(shell pkg-config --libs icu-uc icu-i18n)
 	build/fold_table > $@.new && mv $@.new $@
 
+# The model of src/model is taken into the library as it is.  Training computes with operations that are the same everywhere: no
+# multiplication and addition in one.
+MODEL = policies/terms-of-service.model
+src/model/model_built_in.o build/test/model/model_built_in.o: $(MODEL)
+src/model/model_train.o src/model/model_lay.o: override CFLAGS += -ffp-contract=off -fno-math-errno -ftree-vectorize
+
 # Programs on the pure core alone: no server, no postgres.h.
 UNITS   = $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c))
 BENCHES = $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))

@@ -2,8 +2,8 @@
  * model.h
  *		The learned model: one linear classifier with a head for each category, over hashed words and characters of the folded text.
  *
- * A text is read in windows of about 250 characters, cut between words; each head's logit is the highest of any window.
- * Within a window a head's logit is  bias + sum of the weights of the window's features / sqrt(number of features).
+ * A text is read in windows of about 250 characters, cut between words, each half in the one before; each head's logit is the highest
+ * of any window.  Within a window a head's logit is  bias + sum of the weights of the window's features / sqrt(number of features).
  *
  *	features	words and pairs of words, padded character 4-grams within a word (alphabetic scripts); 1- to 3-grams of characters
  *				(scripts without spaces); how often words of a lexicon's groups occur.  Hashed into one table (Weinberger et al.,
@@ -42,7 +42,7 @@ typedef enum MdrScript
  */
 extern MdrStatus mdr_model_open(const void *bytes, size_t length, MdrModel *model, MdrError *error);
 
-/* The model that is part of the library. */
+/* The model that is part of the library; NULL on a machine of another byte order than it was trained on. */
 extern const MdrModel *mdr_model_built_in(void);
 
 extern uint32_t mdr_model_nheads(const MdrModel *model);
@@ -73,21 +73,25 @@ extern void mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReadi
 extern float mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head);
 
 /*
- * Training.  A trainer holds the features of all texts and the weights in memory (about 2 KB a text and 100 MB at 18 bits), in the
- * arena it was made in.  The same texts in the same order give the same bytes.
+ * Training.  A trainer holds what it trains on of every text, and at the end the weights, in the arena it was made in: about 3 KB a
+ * text and 25 MB at 17 bits.  The same texts in the same order give the same bytes.
  */
 typedef struct MdrTrainer MdrTrainer;
 
 typedef struct MdrTraining
 {
-	const char *const *heads;	/* names, nheads of them */
+	const char *const *heads;	/* names of at most 31 bytes, nheads of them */
 	uint32_t	nheads;			/* at most MDR_MODEL_MAX_HEADS */
 	int			bits;			/* 2^bits rows, 10 to 20 */
+	uint32_t	words;			/* most words in the vocabulary; at most 65535 */
+	uint32_t	ngroups;		/* of the lexicon; at most 32 */
 	int			epochs;			/* 1 to 100 */
 	float		rate;			/* AdaGrad (Duchi, Hazan and Singer, 2011); 0.01 to 10 */
 	float		l2;				/* decay at every touch */
+	float		lexicon_value;	/* of a lexicon feature, where a window's other features have a length of about 1 */
+	float		damping;		/* added to a window's number of features before the root is taken */
 	uint64_t	seed;			/* of the order of texts */
-	const MdrModel *lexicon;	/* take vocabulary and lexicon from this model; NULL: the vocabulary comes from the texts */
+	const MdrModel *lexicon;	/* take the lexicon from this model, ngroups aside; NULL: mdr_trainer_lexicon() says it */
 	MdrInterrupted interrupted; /* may be NULL */
 	void	   *context;
 	void		(*progress) (void *context, double done);	/* 0..1; may be NULL */
@@ -103,12 +107,25 @@ typedef struct MdrLabels
 	const float *offset;		/* by head: a logit that is there already, to which the model adds; NULL = 0 */
 } MdrLabels;
 
+/* MDR_OK, MDR_INVALID (a value out of range), MDR_NO_MEMORY */
 extern MdrStatus mdr_trainer_create(MdrArena *arena, const MdrTraining *training, MdrTrainer **trainer, MdrError *error);
 
-/* MDR_OK, MDR_NO_MEMORY */
+/* Adds a word to a group of the lexicon, 0 to ngroups - 1.  MDR_OK, MDR_NO_MEMORY */
+extern MdrStatus mdr_trainer_lexicon(MdrTrainer *trainer, uint32_t group, const MdrText *word);
+
+/* Adds a text, of which the first windows are trained on (two of one that is positive for something, else three).  MDR_OK, MDR_NO_MEMORY */
 extern MdrStatus mdr_trainer_add(MdrTrainer *trainer, const MdrText *plain, const MdrLabels *labels);
 
-/* Fits the weights and lays the model out.  MDR_OK, MDR_INVALID (no text, or one label only), MDR_INTERRUPTED, MDR_NO_MEMORY. */
+/*
+ * Fits the weights and lays the model out, in the trainer's arena.  Its scores are not calibrated: all heads score 0 until
+ * mdr_model_calibrate() has said what they mean.  MDR_OK, MDR_INVALID (no text, or one label only), MDR_INTERRUPTED, MDR_NO_MEMORY.
+ */
 extern MdrStatus mdr_trainer_fit(MdrTrainer *trainer, char **bytes, size_t *length, MdrError *error);
+
+/*
+ * Says how a head's logit becomes a score in a script: 1 / (1 + exp(-(constant + self * logit + any * logit of "any"))).  bytes is
+ * what mdr_trainer_fit() made.
+ */
+extern void mdr_model_calibrate(char *bytes, uint32_t head, MdrScript script, float self, float any, float constant);
 
 #endif							/* MDR_MODEL_H */
