@@ -30,7 +30,7 @@ static const struct
 	{"illicit_other", "illegal_activity"}
 };
 
-static int
+int
 category_of(const MdrEngine *engine, const char *key)
 {
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -47,7 +47,7 @@ category_of(const MdrEngine *engine, const char *key)
 	return -1;
 }
 
-static uint32_t
+uint32_t
 language_of(Corpus *corpus, const char *name)
 {
 	for (uint32_t i = 0; i < corpus->nlanguages; i++)
@@ -101,21 +101,38 @@ read_line(Corpus *corpus, const char *line, size_t length, Text *text)
 	return good;
 }
 
-static Text *
-next_text(Corpus *corpus, uint32_t *room)
+Set *
+add_set(Corpus *corpus, const char *name, size_t length)
 {
-	if (corpus->ntexts == *room)
-	{
-		uint32_t	more = *room * 2 + 4096;
+	Set		   *set;
 
-		corpus->texts = must(mdr_grow(corpus->arena, corpus->texts, *room * sizeof(Text), more * sizeof(Text)));
-		*room = more;
+	corpus->sets = must(mdr_grow(corpus->arena, corpus->sets, corpus->nsets * sizeof(Set), (corpus->nsets + 1) * sizeof(Set)));
+	set = &corpus->sets[corpus->nsets++];
+	*set = (Set) {.name = must(mdr_strndup(corpus->arena, name, length)), .first = corpus->ntexts};
+	return set;
+}
+
+void
+add_text(Corpus *corpus, const Text *text)
+{
+	Set		   *set = &corpus->sets[corpus->nsets - 1];
+
+	if (corpus->ntexts == corpus->room)
+	{
+		uint32_t	room = corpus->room * 2 + 4096;
+
+		corpus->texts = must(mdr_grow(corpus->arena, corpus->texts, corpus->room * sizeof(Text), room * sizeof(Text)));
+		corpus->room = room;
 	}
-	return &corpus->texts[corpus->ntexts];
+	corpus->texts[corpus->ntexts] = *text;
+	corpus->texts[corpus->ntexts++].set = corpus->nsets - 1;
+	set->benign += text->benign == 1;
+	set->harmful += text->benign == 0;
+	set->count++;
 }
 
 static void
-read_set(Corpus *corpus, const char *place, uint32_t *room)
+read_set(Corpus *corpus, const char *place)
 {
 	FILE	   *in = fopen(place, "rb");
 	const char *name = strrchr(place, '/') ? strrchr(place, '/') + 1 : place;
@@ -124,29 +141,21 @@ read_set(Corpus *corpus, const char *place, uint32_t *room)
 	size_t		size = 0;
 	ssize_t		length;
 	unsigned	number = 0;
-	Set		   *set;
 
 	if (in == NULL)
 		give_up("%s: %s", place, strerror(errno));
-	corpus->sets = must(mdr_grow(corpus->arena, corpus->sets, corpus->nsets * sizeof(Set), (corpus->nsets + 1) * sizeof(Set)));
-	set = &corpus->sets[corpus->nsets];
-	*set = (Set) {.name = must(mdr_strndup(corpus->arena, name, end ? (size_t) (end - name) : strlen(name))), .first = corpus->ntexts};
+	add_set(corpus, name, end ? (size_t) (end - name) : strlen(name));
 	while ((length = getline(&line, &size, in)) > 0)
 	{
-		Text	   *text = next_text(corpus, room);
+		Text		text = {0};
 
 		number++;
 		if (strspn(line, " \r\n") == (size_t) length)
 			continue;
-		if (!read_line(corpus, line, (size_t) length, text))
+		if (!read_line(corpus, line, (size_t) length, &text))
 			give_up("%s:%u: neither {\"text\": ..., \"labels\": {...}} nor labels that the policy knows", place, number);
-		text->set = corpus->nsets;
-		set->benign += text->benign == 1;
-		set->harmful += text->benign == 0;
-		set->count++;
-		corpus->ntexts++;
+		add_text(corpus, &text);
 	}
-	corpus->nsets++;
 	free(line);
 	fclose(in);
 }
@@ -154,8 +163,6 @@ read_set(Corpus *corpus, const char *place, uint32_t *room)
 void
 read_corpus(Corpus *corpus, char **places, int count)
 {
-	uint32_t	room = 0;
-
 	if (mdr_engine_ncategories(corpus->engine) > MAX_CATEGORIES)
 		give_up("the policy has more than %d categories", MAX_CATEGORIES);
 	for (int i = 0; i < count; i++)
@@ -168,14 +175,14 @@ read_corpus(Corpus *corpus, char **places, int count)
 			give_up("%s: %s", places[i], strerror(errno));
 		if (!S_ISDIR(status.st_mode))
 		{
-			read_set(corpus, places[i], &room);
+			read_set(corpus, places[i]);
 			continue;
 		}
 		snprintf(pattern, sizeof(pattern), "%s/*.jsonl", places[i]);
 		if (glob(pattern, 0, NULL, &found) != 0)
 			give_up("%s: no .jsonl files there", places[i]);
 		for (size_t j = 0; j < found.gl_pathc; j++)
-			read_set(corpus, found.gl_pathv[j], &room);
+			read_set(corpus, found.gl_pathv[j]);
 		globfree(&found);
 	}
 }

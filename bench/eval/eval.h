@@ -2,9 +2,11 @@
  * eval.h
  *		Measures detection: labelled texts -> a policy's engine -> tables.  What the parts of the program share.
  *
- *	corpus.c	reads sets of labelled texts			score.c		runs the engine over them, in as many processes as processors
- *	policy.c	reads and compiles the policy			report.c	the tables
- *	figures.c	arithmetic								table.c		lays a table out
+ *	policy.c	reads and compiles the policy			score.c		runs the engine over texts, in as many processes as processors
+ *	corpus.c	reads sets of labelled texts			report.c	the tables of the sets
+ *	functions.c	reads function tests					rules.c		the tables for who writes rules
+ *	disguise.c	spells texts in disguise				report_*.c	the tables of function tests and of disguises
+ *	figures.c	arithmetic								table.c		lays a table out; section.c puts it into the page of figures
  *
  * It stands on the pure core alone: no server.  Memory: one arena, until the program ends.  On error it says why and ends with 1.
  */
@@ -46,6 +48,7 @@ typedef struct Corpus
 	MdrEngine  *engine;			/* whose categories the labels are by */
 	Text	   *texts;
 	uint32_t	ntexts;
+	uint32_t	room;
 	Set		   *sets;
 	uint32_t	nsets;
 	const char **languages;
@@ -61,14 +64,31 @@ typedef struct RuleCount
 	uint32_t	harmful_alone;
 } RuleCount;
 
+/* Who speaks: the product, or its parts alone. */
+typedef enum System
+{
+	SYSTEM_BOTH = 0,
+	SYSTEM_RULES,
+	SYSTEM_MODEL,
+	NSYSTEMS
+} System;
+
+/* What a text came to, whatever the category.  Strictly: in a category other than violence and politics. */
+#define FLAGGED		1
+#define STRICTLY	2
+#define REFUSED		4
+
 /* What the engine made of every text; in memory that the scoring processes share. */
 typedef struct Results
 {
+	uint32_t	ntexts;
 	uint32_t	ncategories;
-	float	   *score;			/* by text and category */
-	uint8_t    *action;			/* the same: an MdrAction */
-	uint8_t    *gravest;		/* by text */
+	int			nsystems;		/* 1 when the policy has no model */
+	float	   *score[NSYSTEMS];	/* by text and category */
+	uint8_t    *action[NSYSTEMS];	/* the same: an MdrAction */
+	uint8_t    *outcome[NSYSTEMS];	/* by text: FLAGGED, ... */
 	uint8_t    *unknown;		/* by text: the engine's bounds were reached */
+	uint8_t    *left_out;		/* by text: the disguise is not for it */
 	RuleCount  *rules;			/* by rule and set */
 } Results;
 
@@ -77,9 +97,16 @@ extern MdrEngine *open_policy(MdrArena *arena, char **places, int count);
 
 /* corpus.c */
 extern void read_corpus(Corpus *corpus, char **places, int count);
+extern int	category_of(const MdrEngine *engine, const char *key);	/* -1 = none */
+extern uint32_t language_of(Corpus *corpus, const char *name);
+extern Set *add_set(Corpus *corpus, const char *name, size_t length);
+extern void add_text(Corpus *corpus, const Text *text); /* to the last set; the text's bytes are kept as they are */
 
 /* score.c */
-extern void score_corpus(const Corpus *corpus, Results *results);
+#define PLAIN (-1)				/* no disguise */
+
+extern void score_corpus(const Corpus *corpus, int disguise, Results *results);
+extern void free_results(const Corpus *corpus, Results *results);
 extern double seconds(void);
 
 static inline size_t
@@ -88,14 +115,30 @@ cell(const Results *results, uint32_t text, uint32_t category)
 	return (size_t) text * results->ncategories + category;
 }
 
-/* report.c */
-typedef struct Wanted
-{
-	bool		rules;
-	const char *ids;			/* a set's name, "all", or NULL */
-} Wanted;
+/* functions.c: the texts of function tests, a set for each function and language. */
+extern void read_functions(Corpus *corpus, const char *folder);
 
-extern void print_report(const Corpus *corpus, const Results *results, const Wanted *wanted);
+/* report.c: tables of sets */
+extern bool asks_for_harm(const Set *set);
+extern void print_harmful(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_benign(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_ranks(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_ranks_by_set(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_ranks_by_language(const Corpus *corpus, const Results *results, FILE *out);
+
+/* rules.c: what rules did, and which texts of a set ("all" = of every one) were missed or wrongly flagged */
+extern void print_rules(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_ids(const Corpus *corpus, const Results *results, const char *set, FILE *out);
+
+/* report_functions.c, report_disguises.c */
+extern void print_functions(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_functions_by_language(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_disguises(const Corpus *corpus, const Results *plain, FILE *out);
+
+/* section.c: parts of the output, which the page of figures has between marks */
+extern FILE *section_open(const char *name, const char *title);
+extern void section_close(void);	/* prints it */
+extern void section_docs(const char *page); /* puts all sections where the page has their marks */
 
 /* table.c: a table in Markdown, its columns as wide as they must be. */
 typedef struct Table Table;

@@ -2,10 +2,16 @@
  * main.c
  *		Measures detection on labelled texts, and prints figures: never a text.
  *
- *	eval [--rules] [--ids SET] [POLICY...] PLACE...
+ *	eval [OPTION...] [POLICY...] PLACE...
  *
  * PLACE is a file of labelled texts (.jsonl) or a folder of them.  POLICY is a file (.yaml) or a folder with a policy.yaml; without one
- * it is policies/terms-of-service.  --rules adds what each rule did; --ids adds which texts of a set were missed or wrongly flagged.
+ * it is policies/terms-of-service.
+ *
+ *	--rules				adds what each rule did
+ *	--ids SET			adds which texts of a set were missed or wrongly flagged; SET may be "all"
+ *	--disguises			adds what is still caught of texts in disguise
+ *	--functions FOLDER	adds function tests; then PLACE may be left out
+ *	--docs PAGE			puts the tables into the page, too
  *
  * Output: tables on stdout.  Memory: an arena, until the program ends.  On error: says why, and ends with 1.
  */
@@ -24,40 +30,123 @@ is_policy(const char *place)
 	return (length > 5 && strcmp(place + length - 5, ".yaml") == 0) || access(head, R_OK) == 0;
 }
 
+typedef struct Wanted
+{
+	bool		rules;
+	bool		disguises;
+	const char *ids;
+	const char *functions;
+	const char *docs;
+	char	  **policies;
+	int			npolicies;
+	char	  **places;
+	int			nplaces;
+} Wanted;
+
+static void
+read_arguments(int argc, char **argv, MdrArena *arena, Wanted *wanted)
+{
+	wanted->policies = must(mdr_alloc_array(arena, (size_t) argc, sizeof(char *)));
+	wanted->places = must(mdr_alloc_array(arena, (size_t) argc, sizeof(char *)));
+	for (int i = 1; i < argc; i++)
+	{
+		bool		more = i + 1 < argc;
+
+		if (strcmp(argv[i], "--rules") == 0)
+			wanted->rules = true;
+		else if (strcmp(argv[i], "--disguises") == 0)
+			wanted->disguises = true;
+		else if (strcmp(argv[i], "--ids") == 0 && more)
+			wanted->ids = argv[++i];
+		else if (strcmp(argv[i], "--functions") == 0 && more)
+			wanted->functions = argv[++i];
+		else if (strcmp(argv[i], "--docs") == 0 && more)
+			wanted->docs = argv[++i];
+		else if (argv[i][0] == '-')
+			give_up("unknown option, or nothing behind it: %s", argv[i]);
+		else if (is_policy(argv[i]))
+			wanted->policies[wanted->npolicies++] = argv[i];
+		else
+			wanted->places[wanted->nplaces++] = argv[i];
+	}
+	if (wanted->nplaces == 0 && wanted->functions == NULL)
+		give_up("usage: %s [--rules] [--ids SET] [--disguises] [--functions FOLDER] [--docs PAGE] [POLICY...] PLACE...", argv[0]);
+}
+
+static void
+report_sets(const Corpus *corpus, const Results *results, const Wanted *wanted)
+{
+	if (wanted->ids != NULL)
+	{
+		print_ids(corpus, results, wanted->ids,
+				  section_open("ids", "Texts wrongly flagged (with what for) and missed (with what they are labelled)"));
+		section_close();
+	}
+	if (wanted->rules)
+	{
+		print_rules(corpus, results,
+					section_open("rules", "Rules that had a part in flagging (alone: no other of the category), false alarms first"));
+		section_close();
+	}
+	print_ranks_by_set(corpus, results, section_open("sets", "By set and category (sets that have positives)"));
+	section_close();
+	print_ranks_by_language(corpus, results, section_open("languages", "By language and category (at least 50 positives)"));
+	section_close();
+	print_ranks(corpus, results, section_open("categories", "By category, all sets together"));
+	section_close();
+	if (wanted->disguises)
+	{
+		print_disguises(corpus, results, section_open("disguises", "Disguised copies beside the texts as they are"));
+		section_close();
+	}
+	print_benign(corpus, results, section_open("benign", "Benign texts: false alarms in 1,000 (strictly: not violence, not politics)"));
+	section_close();
+	print_harmful(corpus, results, section_open("harmful", "Harmful texts: caught, in 100"));
+	section_close();
+}
+
+static void
+report_functions(MdrArena *arena, MdrEngine *engine, const char *folder)
+{
+	Corpus		corpus = {.arena = arena, .engine = engine};
+	Results		results;
+
+	read_functions(&corpus, folder);
+	score_corpus(&corpus, PLAIN, &results);
+	print_functions(&corpus, &results, section_open("functions", "Function tests"));
+	section_close();
+	print_disguises(&corpus, &results, section_open("function disguises", "Function tests in disguise"));
+	section_close();
+	print_functions_by_language(&corpus, &results, section_open("function languages", "Function tests by language"));
+	section_close();
+}
+
 int
 main(int argc, char **argv)
 {
 	Corpus		corpus = {.arena = must(mdr_arena_create(0))};
-	Results		results = {0};
 	Wanted		wanted = {0};
-	char	  **policies = must(mdr_alloc_array(corpus.arena, (size_t) argc, sizeof(char *)));
-	char	  **places = must(mdr_alloc_array(corpus.arena, (size_t) argc, sizeof(char *)));
-	int			npolicies = 0;
-	int			nplaces = 0;
+	Results		results;
 	double		began = seconds();
 	double		scoring;
+	uint32_t	unknown = 0;
 
-	for (int i = 1; i < argc; i++)
-	{
-		if (strcmp(argv[i], "--rules") == 0)
-			wanted.rules = true;
-		else if (strcmp(argv[i], "--ids") == 0 && i + 1 < argc)
-			wanted.ids = argv[++i];
-		else if (argv[i][0] == '-')
-			give_up("unknown option %s", argv[i]);
-		else if (is_policy(argv[i]))
-			policies[npolicies++] = argv[i];
-		else
-			places[nplaces++] = argv[i];
-	}
-	if (nplaces == 0)
-		give_up("usage: %s [--rules] [--ids SET] [POLICY...] PLACE...", argv[0]);
-	corpus.engine = open_policy(corpus.arena, policies, npolicies);
-	read_corpus(&corpus, places, nplaces);
+	read_arguments(argc, argv, corpus.arena, &wanted);
+	corpus.engine = open_policy(corpus.arena, wanted.policies, wanted.npolicies);
+	read_corpus(&corpus, wanted.places, wanted.nplaces);
 	scoring = seconds();
-	score_corpus(&corpus, &results);
+	score_corpus(&corpus, PLAIN, &results);
 	fprintf(stderr, "%u texts of %u sets, read in %.1f s, scored in %.1f s\n", corpus.ntexts, corpus.nsets, scoring - began,
 			seconds() - scoring);
-	print_report(&corpus, &results, &wanted);
+	for (uint32_t i = 0; i < corpus.ntexts; i++)
+		unknown += results.unknown[i];
+	printf("%s: %u rules, %u texts, %u of them unknown\n", mdr_engine_policy(corpus.engine), mdr_engine_nrules(corpus.engine),
+		   corpus.ntexts, unknown);
+	if (wanted.functions != NULL)
+		report_functions(corpus.arena, corpus.engine, wanted.functions);
+	if (wanted.nplaces > 0)
+		report_sets(&corpus, &results, &wanted);
+	if (wanted.docs != NULL)
+		section_docs(wanted.docs);
 	return 0;
 }

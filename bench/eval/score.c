@@ -8,6 +8,7 @@
  * that fails makes the program end.
  */
 #include "eval.h"
+#include "disguise.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +29,20 @@ seconds(void)
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-static void *
-shared(size_t size)
+/* Memory that the processes to come share, or an end to it. */
+static void
+share_or_release(void **memory, size_t size, bool release)
 {
-	void	   *memory = mmap(NULL, size > 0 ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
+	size += size == 0;
+	if (release)
+	{
+		munmap(*memory, size);
+		*memory = NULL;
+		return;
+	}
+	*memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (*memory == MAP_FAILED)
 		give_up("out of memory");
-	return memory;
 }
 
 /* Counts a rule that has had a part in flagging the text, once a text. */
@@ -74,28 +81,103 @@ count_rules(const Corpus *corpus, Results *results, const Text *text, const MdrV
 	}
 }
 
+/* What a finding's score comes to: the same as in verdict.c, for parts of the findings. */
+static MdrAction
+action_for(const MdrEngineCategory *category, const MdrScore *score)
+{
+	MdrAction	action = category->actions[score->severity];
+
+	if (score->score < category->flag_at || score->score <= 0)
+		return MDR_ALLOW;
+	return score->score < category->act_at && action > MDR_FLAG ? MDR_FLAG : action;
+}
+
+/* Whether flagging the category counts against benign texts. */
+static bool
+is_strict(const char *category)
+{
+	return strcmp(category, "violence") != 0 && strcmp(category, "politics") != 0;
+}
+
+/* Whether the rule is the model's voice in its category. */
+static bool
+is_model(const MdrEngineRule *rule)
+{
+	size_t		length = strlen(rule->id);
+
+	return length > 6 && strcmp(rule->id + length - 6, ".model") == 0;
+}
+
 static void
-score_text(const Corpus *corpus, Results *results, uint32_t index, MdrArena *arena)
+note(const Corpus *corpus, Results *results, System system, uint32_t text, const MdrScore *scores)
+{
+	for (uint32_t i = 0; i < results->ncategories; i++)
+	{
+		MdrEngineCategory category;
+		MdrAction	action;
+
+		mdr_engine_category(corpus->engine, i, &category);
+		action = action_for(&category, &scores[i]);
+		results->score[system][cell(results, text, i)] = scores[i].score;
+		results->action[system][cell(results, text, i)] = (uint8_t) action;
+		results->outcome[system][text] |= (action >= MDR_FLAG ? FLAGGED : 0) |
+			(action >= MDR_FLAG && is_strict(category.id) ? STRICTLY : 0) | (action == MDR_REJECT ? REFUSED : 0);
+	}
+}
+
+/* The rules' findings alone, or the model's. */
+static void
+note_part(const Corpus *corpus, Results *results, System system, uint32_t text, const MdrVerdict *verdict, MdrArena *arena)
+{
+	MdrFinding *findings = must(mdr_alloc_array(arena, verdict->nfindings + 1, sizeof(MdrFinding)));
+	MdrScore   *scores = must(mdr_alloc_array(arena, verdict->ncategories, sizeof(MdrScore)));
+	uint32_t	count = 0;
+
+	for (uint32_t i = 0; i < verdict->nfindings; i++)
+	{
+		MdrEngineRule rule;
+
+		mdr_engine_rule(corpus->engine, verdict->findings[i].rule, &rule);
+		if (is_model(&rule) == (system == SYSTEM_MODEL))
+			findings[count++] = verdict->findings[i];
+	}
+	if (mdr_engine_scores(corpus->engine, arena, findings, count, scores) != MDR_OK)
+		give_up("out of memory");
+	note(corpus, results, system, text, scores);
+}
+
+static void
+score_text(const Corpus *corpus, Results *results, int disguise, uint32_t index, MdrArena *arena)
 {
 	const Text *text = &corpus->texts[index];
+	char	   *bytes = (char *) text->bytes;
+	uint32_t	length = text->length;
+	MdrScore	scores[MAX_CATEGORIES];
 	MdrVerdict	verdict;
-	MdrStatus	status = mdr_verdict(corpus->engine, arena, text->bytes, text->length, MDR_REJECT, NULL, NULL, &verdict);
+	MdrStatus	status;
 
+	if (disguise != PLAIN && !disguise_put_on(arena, (uint32_t) disguise, text->bytes, text->length, &bytes, &length))
+	{
+		results->left_out[index] = 1;
+		return;
+	}
+	status = mdr_verdict(corpus->engine, arena, bytes, length, MDR_REJECT, NULL, NULL, &verdict);
 	if (status != MDR_OK)
 		give_up("%s: could not be scanned (status %d)", text->id, (int) status);
 	for (uint32_t i = 0; i < verdict.ncategories; i++)
-	{
-		results->score[cell(results, index, i)] = verdict.categories[i].score;
-		results->action[cell(results, index, i)] = (uint8_t) verdict.categories[i].action;
-	}
-	results->gravest[index] = (uint8_t) verdict.action;
+		scores[i] = (MdrScore) {verdict.categories[i].score, verdict.categories[i].severity};
+	note(corpus, results, SYSTEM_BOTH, index, scores);
 	results->unknown[index] = verdict.status == MDR_UNKNOWN;
+	if (verdict.action == MDR_REJECT)	/* unknown content, too */
+		results->outcome[SYSTEM_BOTH][index] |= REFUSED;
+	for (int i = SYSTEM_RULES; i < results->nsystems; i++)
+		note_part(corpus, results, (System) i, index, &verdict, arena);
 	if (text->benign != NO_LABEL)
 		count_rules(corpus, results, text, &verdict, arena);
 }
 
 static void
-work(const Corpus *corpus, Results *results, uint32_t *next)
+work(const Corpus *corpus, Results *results, int disguise, uint32_t *next)
 {
 	MdrArena   *arena = must(mdr_arena_create(0));
 	uint32_t	from;
@@ -103,26 +185,64 @@ work(const Corpus *corpus, Results *results, uint32_t *next)
 	while ((from = __atomic_fetch_add(next, BLOCK, __ATOMIC_RELAXED)) < corpus->ntexts)
 		for (uint32_t i = from; i < from + BLOCK && i < corpus->ntexts; i++)
 		{
-			score_text(corpus, results, i, arena);
+			score_text(corpus, results, disguise, i, arena);
 			mdr_arena_reset(arena);
 		}
 	mdr_arena_destroy(arena);
 }
 
+/* With release, gives all memory back instead. */
+static void
+lay_out(const Corpus *corpus, Results *results, bool release)
+{
+	size_t		cells = (size_t) results->ntexts * results->ncategories;
+	size_t		rules = (size_t) mdr_engine_nrules(corpus->engine) * corpus->nsets;
+
+	for (int i = 0; i < results->nsystems; i++)
+	{
+		share_or_release((void **) &results->score[i], cells * sizeof(float), release);
+		share_or_release((void **) &results->action[i], cells, release);
+		share_or_release((void **) &results->outcome[i], results->ntexts, release);
+	}
+	share_or_release((void **) &results->unknown, results->ntexts, release);
+	share_or_release((void **) &results->left_out, results->ntexts, release);
+	share_or_release((void **) &results->rules, rules * sizeof(RuleCount), release);
+}
+
 void
-score_corpus(const Corpus *corpus, Results *results)
+free_results(const Corpus *corpus, Results *results)
+{
+	lay_out(corpus, results, true);
+}
+
+static bool
+has_model(const MdrEngine *engine)
+{
+	MdrEngineRule rule;
+
+	for (uint32_t i = 0; i < mdr_engine_nrules(engine); i++)
+	{
+		mdr_engine_rule(engine, i, &rule);
+		if (is_model(&rule))
+			return true;
+	}
+	return false;
+}
+
+void
+score_corpus(const Corpus *corpus, int disguise, Results *results)
 {
 	long		processors = sysconf(_SC_NPROCESSORS_ONLN);
 	int			count = processors < 1 ? 1 : processors > MAX_PROCESSES ? MAX_PROCESSES : (int) processors;
-	uint32_t   *next = shared(sizeof(uint32_t));
+	void	   *next;
 	bool		failed = false;
 
-	results->ncategories = mdr_engine_ncategories(corpus->engine);
-	results->score = shared((size_t) corpus->ntexts * results->ncategories * sizeof(float));
-	results->action = shared((size_t) corpus->ntexts * results->ncategories);
-	results->gravest = shared(corpus->ntexts);
-	results->unknown = shared(corpus->ntexts);
-	results->rules = shared((size_t) mdr_engine_nrules(corpus->engine) * corpus->nsets * sizeof(RuleCount));
+	*results = (Results) {.ntexts = corpus->ntexts, .ncategories = mdr_engine_ncategories(corpus->engine)};
+	results->nsystems = has_model(corpus->engine) ? NSYSTEMS : 1;
+	lay_out(corpus, results, false);
+	share_or_release(&next, sizeof(uint32_t), false);
+	if (disguise != PLAIN)
+		disguise_prepare();
 	fflush(NULL);
 	for (int i = 0; i < count; i++)
 	{
@@ -132,7 +252,7 @@ score_corpus(const Corpus *corpus, Results *results)
 			give_up("cannot start a process");
 		if (child == 0)
 		{
-			work(corpus, results, next);
+			work(corpus, results, disguise, next);
 			_exit(0);
 		}
 	}
@@ -144,4 +264,5 @@ score_corpus(const Corpus *corpus, Results *results)
 	}
 	if (failed)
 		give_up("a scoring process failed");
+	share_or_release(&next, sizeof(uint32_t), true);
 }
