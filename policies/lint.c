@@ -191,7 +191,7 @@ print_table(const MdrEngine *engine)
 			Sum			sum = {0};
 
 			mdr_engine_rule(engine, i, &rule);
-			if (rule.category != c)
+			if (rule.category != c || rule.speaker != MDR_SPEAKER_RULE)
 				continue;
 			empty = false;
 			add_rule(&total, &rule);
@@ -200,7 +200,7 @@ print_table(const MdrEngine *engine)
 			for (uint32_t j = i; j < mdr_engine_nrules(engine); j++)
 			{
 				mdr_engine_rule(engine, j, &other);
-				if (other.category == c && strcmp(other.language, rule.language) == 0)
+				if (other.category == c && other.speaker == MDR_SPEAKER_RULE && strcmp(other.language, rule.language) == 0)
 					add_rule(&sum, &other);
 			}
 			print_row(category.id, rule.language, &sum);

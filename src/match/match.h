@@ -8,8 +8,11 @@
  *	terms		literals, found in one pass over each view (match_index.h), confirmed by word boundary and segmentation
  *	patterns	PCRE2-JIT under match and heap limits, tried where literals that every match must contain were found
  *
- * An image carries the format, fold and PCRE2 versions that it was made with; opening it with any others gives MDR_INVALID,
- * and the caller compiles the document anew.
+ *	models		linear classifiers (model/model.h): the library's, whose weights an image does not carry, when the policy says so
+ *
+ * An image carries the format, fold and PCRE2 versions that it was made with, and which categories the library's model knew; opening
+ * it with any others gives MDR_INVALID, and the caller compiles the document anew.  A library whose model has other weights for the
+ * same categories opens it.
  *
  * Memory: an image belongs to the caller's arena; an engine belongs to itself (mdr_engine_close) and does not keep the image
  * it was opened from unless said so.  An engine may be used by one thread at a time.
@@ -17,6 +20,7 @@
 #ifndef MDR_MATCH_H
 #define MDR_MATCH_H
 
+#include "model/model.h"
 #include "policy/policy.h"
 #include "text/text.h"
 
@@ -45,7 +49,16 @@ typedef struct MdrEngineCategory
 	bool		strike;
 	int			suspend_from;
 	MdrEvidence evidence;
+	float		model;			/* the most that the learned model alone can give; 0 = it is silent here */
 } MdrEngineCategory;
+
+/* Who speaks: a rule of the document, or a model, of which the engine makes a rule "<category>.model" so that it is told like one. */
+typedef enum MdrSpeaker
+{
+	MDR_SPEAKER_RULE,
+	MDR_SPEAKER_MODEL,			/* the library's */
+	MDR_SPEAKER_LEARNED			/* one learned from a site's own decisions, "<category>.learned" */
+} MdrSpeaker;
 
 typedef struct MdrEngineRule
 {
@@ -53,8 +66,9 @@ typedef struct MdrEngineRule
 	const char *language;
 	const char *note;
 	uint32_t	category;
+	MdrSpeaker	speaker;
 	float		weight;
-	int			severity;
+	int			severity;		/* a model's is 1 */
 	uint32_t	nterms;			/* after lists were expanded */
 	uint32_t	npatterns;
 	uint32_t	nhits;
@@ -70,6 +84,12 @@ extern void mdr_engine_ladder(const MdrEngine *engine, MdrLadder *ladder);
 extern int64_t mdr_engine_max_bytes(const MdrEngine *engine);
 extern MdrAction mdr_engine_on_unknown(const MdrEngine *engine);
 
+/*
+ * A finding of the learned model that lowers a category's score: the finding's own score is 0.  One that raises it has, as a rule of
+ * that score would have in the noisy-or, what it adds.
+ */
+#define MDR_CONTEXT_LEARNED (-2)
+
 /* A rule speaking about a span of the content as given (bytes). */
 typedef struct MdrFinding
 {
@@ -78,17 +98,27 @@ typedef struct MdrFinding
 	uint32_t	end;
 	float		score;			/* the rule's weight, less what a context excuses */
 	MdrView		view;
-	int			context;		/* index of the context that excused it, or -1 */
+	int			context;		/* index of the context that excused it, MDR_CONTEXT_LEARNED, or -1 */
 } MdrFinding;
 
+/* A context's id, "learned" for MDR_CONTEXT_LEARNED, otherwise NULL. */
 extern const char *mdr_engine_context(const MdrEngine *engine, int index);
+
+/* What the models make of the whole content, in one category. */
+typedef struct MdrOpinion
+{
+	float		score;			/* the category's model weight times mdr_model_score(), less what a context excuses; 0 below .01 */
+	float		shift;			/* by how much the learned model moves the category's logit, -3 to 3 */
+} MdrOpinion;
 
 typedef struct MdrScan
 {
 	MdrInterrupted interrupted; /* may be NULL */
 	void	   *interrupted_context;
 	uint32_t	max_findings;	/* kept at most, gravest first; 0 = 1000 */
+	bool		rules_only;		/* ask no model */
 	/* results */
+	MdrOpinion *opinions;		/* by category, in the arena; NULL when no model was asked */
 	MdrFinding *findings;		/* in order of start; in the arena */
 	uint32_t	nfindings;
 	bool		cut;			/* there were more findings than are kept */
@@ -96,7 +126,8 @@ typedef struct MdrScan
 } MdrScan;
 
 /*
- * Finds every rule's findings in content, in windows of bounded size.  MDR_OK, MDR_UNKNOWN (a limit was reached; findings
+ * Finds every rule's findings in content, in windows of bounded size, and asks the models.  A model's finding is the window that it is
+ * surest of, when it gives the category a tenth or what flags; the learned one's, when it moves the score by a tenth, or over a threshold.  MDR_OK, MDR_UNKNOWN (a limit was reached; findings
  * made so far are there), MDR_INTERRUPTED, MDR_NO_MEMORY, MDR_BROKEN.
  */
 extern MdrStatus mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char *content, size_t length, MdrScan *scan);
@@ -104,15 +135,16 @@ extern MdrStatus mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char 
 /* What findings come to in one category. */
 typedef struct MdrScore
 {
-	float		score;			/* 1 - product of (1 - score) over its rules, each at its best finding */
-	int			severity;		/* of the gravest rule that was not excused altogether; 0 when there is none */
+	float		score;			/* 1 - product of (1 - score) over its rules, each at its best finding, and the model; shifted */
+	int			severity;		/* of the gravest rule or model that was not excused altogether; 0 when there is none */
+	bool		spoken;			/* a rule or model has a finding; otherwise the score is what a model faintly thinks */
 } MdrScore;
 
-/* Scores every category of the policy; scores has room for all.  MDR_OK or MDR_NO_MEMORY. */
+/* Scores every category of the policy; scores has room for all, opinions (may be NULL) has all.  MDR_OK or MDR_NO_MEMORY. */
 extern MdrStatus mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *findings, uint32_t nfindings,
-								   MdrScore *scores);
+								   const MdrOpinion *opinions, MdrScore *scores);
 
-/* Runs every rule's own hits and misses.  MDR_INVALID with the first that fails. */
+/* Runs every rule's own hits and misses, by the rules alone.  MDR_INVALID with the first that fails. */
 extern MdrStatus mdr_engine_check(MdrEngine *engine, const MdrPolicy *policy, MdrInterrupted interrupted, void *context,
 								  MdrError *error);
 

@@ -53,7 +53,7 @@ judge_hit(Checker *checker, const MdrScan *scan, uint32_t index, uint32_t number
 		return mdr_policy_fail(checker->policy, checker->error, MDR_INVALID, place, rule->id,
 							   "hit %u is excused altogether by context %s", number + 1,
 							   mdr_engine_context(checker->engine, best->context));
-	status = mdr_engine_scores(checker->engine, checker->arena, scan->findings, scan->nfindings, checker->scores);
+	status = mdr_engine_scores(checker->engine, checker->arena, scan->findings, scan->nfindings, NULL, checker->scores);
 	if (status != MDR_OK)
 		return mdr_fail(checker->error, status, 0, 0, "out of memory");
 	if (rule->weight >= category->flag_at && checker->scores[rule->category].score < category->flag_at)
@@ -83,7 +83,7 @@ check_example(Checker *checker, uint32_t index, bool hit, uint32_t number)
 {
 	const MdrRule *rule = &checker->policy->rules[index];
 	const MdrStrings *examples = hit ? &rule->hits : &rule->misses;
-	MdrScan		scan = {.interrupted = checker->interrupted, .interrupted_context = checker->context};
+	MdrScan		scan = {.interrupted = checker->interrupted, .interrupted_context = checker->context, .rules_only = true};
 	MdrStatus	status;
 
 	mdr_arena_reset(checker->arena);

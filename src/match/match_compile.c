@@ -113,9 +113,10 @@ lay_rules(MdrCompiler *compiler)
 {
 	const MdrPolicy *policy = compiler->policy;
 
-	compiler->rules = mdr_alloc_array(compiler->scratch, policy->nrules + 1, sizeof(MdrImageRule));
+	compiler->rules = mdr_alloc_array(compiler->scratch, (size_t) policy->nrules + 2 * policy->ncategories + 1, sizeof(MdrImageRule));
 	if (compiler->rules == NULL)
 		return mdr_compile_no_memory(compiler);
+	compiler->nrules = policy->nrules;
 	for (uint32_t i = 0; i < policy->nrules; i++)
 	{
 		const MdrRule *rule = &policy->rules[i];
@@ -141,24 +142,74 @@ lay_rules(MdrCompiler *compiler)
 	return compiler->strings.failed ? mdr_compile_no_memory(compiler) : MDR_OK;
 }
 
-static MdrImageCategory *
+/* A rule that finds nothing: as this one a model speaks of the category.  Its number. */
+static uint32_t
+lay_model_rule(MdrCompiler *compiler, uint32_t category, const char *ending, MdrSpeaker speaker, float weight, const char *note)
+{
+	char		id[MDR_MAX_ID];
+
+	snprintf(id, sizeof(id), "%s%s", compiler->policy->categories[category].id, ending);
+	compiler->rules[compiler->nrules] = (MdrImageRule) {.id = text(compiler, id), .language = text(compiler, "any"),
+		.note = text(compiler, note), .category = category, .speaker = speaker, .weight = weight, .severity = MDR_MODEL_SEVERITY};
+	return compiler->nrules++;
+}
+
+static MdrStatus
 lay_categories(MdrCompiler *compiler)
 {
 	const MdrPolicy *policy = compiler->policy;
-	MdrImageCategory *categories = mdr_alloc_array(compiler->scratch, policy->ncategories, sizeof(MdrImageCategory));
+	const MdrModel *model = mdr_model_built_in();
 
-	for (uint32_t i = 0; categories != NULL && i < policy->ncategories; i++)
+	compiler->categories = mdr_alloc_array(compiler->scratch, policy->ncategories, sizeof(MdrImageCategory));
+	if (compiler->categories == NULL)
+		return mdr_compile_no_memory(compiler);
+	for (uint32_t i = 0; i < policy->ncategories; i++)
 	{
 		const MdrCategory *from = &policy->categories[i];
-		MdrImageCategory *to = &categories[i];
+		MdrImageCategory *to = &compiler->categories[i];
 
-		*to = (MdrImageCategory) {.id = text(compiler, from->id), .clause_en = text(compiler, from->clause_en),
-			.clause_zh = text(compiler, from->clause_zh), .flag_at = from->flag_at, .act_at = from->act_at,
-			.strike = from->strike, .suspend_from = from->suspend_from, .evidence = from->evidence};
+		*to = (MdrImageCategory) {.unless = context_bits(from->unless, from->nunless), .id = text(compiler, from->id),
+			.clause_en = text(compiler, from->clause_en), .clause_zh = text(compiler, from->clause_zh), .flag_at = from->flag_at,
+			.act_at = from->act_at, .strike = from->strike, .suspend_from = from->suspend_from, .evidence = from->evidence,
+			.model_rule = MDR_NO_RULE, .learned_rule = MDR_NO_RULE};
 		for (int s = 0; s <= MDR_MAX_SEVERITY; s++)
 			to->actions[s] = from->actions[s];
+
+		/* Of a category that it was not trained for the model knows nothing. */
+		if (from->model > 0 && model != NULL && mdr_model_head(model, from->id) >= 0)
+		{
+			to->model = from->model;
+			to->model_rule = lay_model_rule(compiler, i, MDR_MODEL_ID, MDR_SPEAKER_MODEL, from->model, "The learned model");
+		}
 	}
-	return categories;
+	return compiler->strings.failed ? mdr_compile_no_memory(compiler) : MDR_OK;
+}
+
+/* The learned model's categories: it must be a model, and know them. */
+static MdrStatus
+lay_learned(MdrCompiler *compiler)
+{
+	const MdrLearned *learned = &compiler->policy->learned;
+	MdrModel	model;
+	MdrError	reason = {0};
+	MdrStatus	status;
+
+	if (learned->bytes == NULL)
+		return MDR_OK;
+	status = mdr_model_open(learned->bytes, learned->length, &model, &reason);
+	if (status != MDR_OK)
+		return mdr_compile_refuse(compiler, learned->place, NULL, "weights are not a model's: %s", reason.message);
+	for (uint32_t i = 0; i < learned->ncategories; i++)
+	{
+		uint32_t	category = learned->categories[i];
+		const char *id = compiler->policy->categories[category].id;
+
+		if (mdr_model_head(&model, id) < 0)
+			return mdr_compile_refuse(compiler, learned->place, NULL, "the learned model does not know category \"%s\"", id);
+		compiler->categories[category].learned_rule = lay_model_rule(compiler, category, MDR_LEARNED_ID, MDR_SPEAKER_LEARNED, 1,
+																	  "Learned from this site's decisions");
+	}
+	return compiler->strings.failed ? mdr_compile_no_memory(compiler) : MDR_OK;
 }
 
 static MdrImageContext *
@@ -184,7 +235,8 @@ typedef struct Piece
 static void
 gather(const MdrCompiler *compiler, Piece *pieces)
 {
-	pieces[MDR_RULES] = (Piece) {compiler->rules, sizeof(MdrImageRule), compiler->policy->nrules};
+	pieces[MDR_CATEGORIES] = (Piece) {compiler->categories, sizeof(MdrImageCategory), compiler->policy->ncategories};
+	pieces[MDR_RULES] = (Piece) {compiler->rules, sizeof(MdrImageRule), compiler->nrules};
 	pieces[MDR_PATTERNS] = (Piece) {compiler->patterns, sizeof(MdrImagePattern), compiler->npatterns};
 	pieces[MDR_ALWAYS] = (Piece) {compiler->always, sizeof(MdrImageChoice), compiler->nalways};
 	pieces[MDR_LITERALS] = (Piece) {compiler->literals, sizeof(MdrImageLiteral), compiler->nliterals};
@@ -195,6 +247,7 @@ gather(const MdrCompiler *compiler, Piece *pieces)
 	pieces[MDR_RUNS] = (Piece) {compiler->runs, sizeof(MdrImageRun), (size_t) 1 << compiler->sizes.runs};
 	pieces[MDR_SHORTS] = (Piece) {compiler->shorts, sizeof(MdrImageRun), (size_t) 1 << compiler->sizes.shorts};
 	pieces[MDR_HEADS] = (Piece) {compiler->heads, sizeof(uint64_t), compiler->nliterals};
+	pieces[MDR_LEARNED] = (Piece) {compiler->policy->learned.bytes, 1, compiler->policy->learned.length};
 	pieces[MDR_BITMAPS] = (Piece) {compiler->bitmaps, sizeof(uint64_t), mdr_bitmap_words(&compiler->sizes)};
 }
 
@@ -204,14 +257,14 @@ lay_image(MdrCompiler *compiler, MdrArena *arena, char **image, size_t *length)
 	const MdrPolicy *policy = compiler->policy;
 	Piece		pieces[MDR_NSECTIONS] = {0};
 	MdrImageHeader header = {.max_bytes = policy->max_bytes, .on_unknown = policy->on_unknown, .views = policy->views,
-		.ladder = policy->ladder, .sizes = compiler->sizes, .name = text(compiler, policy->name)};
+		.ladder = policy->ladder, .sizes = compiler->sizes, .name = text(compiler, policy->name),
+		.model_heads = policy->model ? mdr_image_model_heads() : 0};
 	size_t		size = (sizeof(header) + 15) & ~(size_t) 15;
 
 	gather(compiler, pieces);
-	pieces[MDR_CATEGORIES] = (Piece) {lay_categories(compiler), sizeof(MdrImageCategory), policy->ncategories};
 	pieces[MDR_CONTEXTS] = (Piece) {lay_contexts(compiler), sizeof(MdrImageContext), policy->ncontexts};
 	pieces[MDR_STRINGS] = (Piece) {compiler->strings.bytes, 1, compiler->strings.length};
-	if (compiler->strings.failed || pieces[MDR_CATEGORIES].bytes == NULL || pieces[MDR_CONTEXTS].bytes == NULL)
+	if (compiler->strings.failed || pieces[MDR_CONTEXTS].bytes == NULL)
 		return mdr_compile_no_memory(compiler);
 	for (int s = 0; s < MDR_NSECTIONS; s++)
 	{
@@ -248,6 +301,10 @@ mdr_compile(MdrArena *arena, const MdrPolicy *policy, MdrInterrupted interrupted
 	compiler.strings.arena = compiler.scratch;
 	mdr_buffer_byte(&compiler.strings, '\0');	/* offset 0 is the empty string */
 	status = compiler.strings.failed ? mdr_compile_no_memory(&compiler) : lay_rules(&compiler);
+	if (status == MDR_OK)
+		status = lay_categories(&compiler);
+	if (status == MDR_OK)
+		status = lay_learned(&compiler);
 	if (status == MDR_OK)
 		status = mdr_compile_terms(&compiler);
 	if (status == MDR_OK)

@@ -15,6 +15,8 @@
 #define MDR_MAX_ALWAYS 32		/* patterns that no literal announces */
 #define MDR_MAX_SPELT 524288	/* bytes of one pattern with its lists' words: what is longer compiles to more than MDR_MAX_COMPILED */
 #define MDR_MAX_REPEAT 250		/* upper bound of a repeat in a pattern */
+#define MDR_MAX_ID 160			/* bytes of a category's id with what makes it a model's */
+#define MDR_MODEL_SEVERITY 1	/* of what a model says */
 #define MDR_STAR_REPEAT 20		/* letters that a list word's * stands for in a pattern, or inside a term */
 
 /* Bytes that grow. */
@@ -52,7 +54,9 @@ typedef struct MdrCompiler
 	MdrError   *error;
 	MdrBuffer	strings;
 	MdrTermUses uses;
-	MdrImageRule *rules;
+	MdrImageRule *rules;		/* the policy's, then those as which models speak */
+	uint32_t	nrules;
+	MdrImageCategory *categories;
 	MdrImagePattern *patterns;
 	uint32_t	npatterns;
 	const MdrPlace **pattern_places;

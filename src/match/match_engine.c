@@ -68,6 +68,32 @@ point_index(MdrEngine *engine)
 			index->bitmaps[where][b] = bitmaps + mdr_bitmap_start(&index->sizes, (MdrWhere) where, (MdrBitmap) b);
 }
 
+/* The library's model, when the policy wants it and it knows one of the categories; and the policy's own, which was looked over. */
+static bool
+equip_models(MdrEngine *engine)
+{
+	const MdrModel *model = mdr_model_built_in();
+
+	engine->model_heads = mdr_alloc_array(engine->arena, engine->ncategories, sizeof(int));
+	engine->learned_heads = mdr_alloc_array(engine->arena, engine->ncategories, sizeof(int));
+	if (engine->model_heads == NULL || engine->learned_heads == NULL)
+		return false;
+	if (count_of(engine, MDR_LEARNED) > 0
+		&& mdr_model_open(section(engine, MDR_LEARNED), count_of(engine, MDR_LEARNED), &engine->learned_model, NULL) == MDR_OK)
+		engine->learned = &engine->learned_model;
+	for (uint32_t i = 0; i < engine->ncategories; i++)
+	{
+		const MdrImageCategory *category = &engine->categories[i];
+		const char *id = engine->strings + category->id;
+
+		engine->learned_heads[i] = category->learned_rule != MDR_NO_RULE ? mdr_model_head(engine->learned, id) : -1;
+		engine->model_heads[i] = category->model > 0 && model != NULL ? mdr_model_head(model, id) : -1;
+		if (engine->model_heads[i] >= 0)
+			engine->model = model;
+	}
+	return true;
+}
+
 /* Makes what the engine needs beside the image. */
 static bool
 equip(MdrEngine *engine)
@@ -85,6 +111,8 @@ equip(MdrEngine *engine)
 	engine->pattern_seen = mdr_alloc_array(engine->arena, engine->npatterns + 1, sizeof(MdrMark));
 	engine->rule_seen = mdr_alloc_array(engine->arena, engine->nrules + 1, sizeof(MdrMark));
 	engine->template_seen = mdr_alloc_array(engine->arena, engine->ntemplates + 1, sizeof(MdrMark));
+	if (!equip_models(engine))
+		return false;
 	return engine->literal_seen != NULL && engine->set_seen != NULL && engine->pattern_seen != NULL
 		&& engine->rule_seen != NULL && engine->template_seen != NULL && mdr_pcre_open(&engine->pcre);
 }
@@ -167,6 +195,7 @@ mdr_engine_category(const MdrEngine *engine, uint32_t index, MdrEngineCategory *
 	category->strike = from->strike != 0;
 	category->suspend_from = from->suspend_from;
 	category->evidence = (MdrEvidence) from->evidence;
+	category->model = from->model;
 }
 
 uint32_t
@@ -184,6 +213,7 @@ mdr_engine_rule(const MdrEngine *engine, uint32_t index, MdrEngineRule *rule)
 	rule->language = engine->strings + from->language;
 	rule->note = engine->strings + from->note;
 	rule->category = from->category;
+	rule->speaker = (MdrSpeaker) from->speaker;
 	rule->weight = from->weight;
 	rule->severity = (int) from->severity;
 	rule->nterms = from->nterms;
@@ -213,5 +243,7 @@ mdr_engine_on_unknown(const MdrEngine *engine)
 const char *
 mdr_engine_context(const MdrEngine *engine, int index)
 {
+	if (index == MDR_CONTEXT_LEARNED)
+		return "learned";
 	return index >= 0 && index < (int) engine->ncontexts ? engine->strings + engine->contexts[index].id : NULL;
 }

@@ -50,6 +50,11 @@ struct MdrEngine
 	uint32_t	nsets;
 	uint32_t	ntemplates;
 	uint64_t	anywhere;		/* contexts with within 0, as bits */
+	const MdrModel *model;		/* the library's, or NULL when the policy has none */
+	int		   *model_heads;	/* by category: the model's head, or -1 */
+	const MdrModel *learned;	/* the policy's own, or NULL */
+	int		   *learned_heads;
+	MdrModel	learned_model;	/* what learned points to */
 
 	/*
 	 * What was seen in the view, or of rules in the window, being scanned: marked with its number, so that nothing need be cleared
@@ -109,6 +114,14 @@ typedef struct MdrCandidates
 	uint32_t	count;
 } MdrCandidates;
 
+/* What a model has made of the content so far, and where each head's window is in the content as given. */
+typedef struct MdrModelReading
+{
+	MdrReading	reading;
+	uint32_t	start[MDR_MODEL_MAX_HEADS];
+	uint32_t	end[MDR_MODEL_MAX_HEADS];
+} MdrModelReading;
+
 /* One window of content. */
 typedef struct MdrWindow
 {
@@ -130,6 +143,8 @@ typedef struct MdrWindow
 	MdrSpans	allowed;
 	const uint32_t *characters; /* before each block of 64 bytes of the plain view; made when needed */
 	uint64_t	seen;			/* contexts that were seen in any window so far, as bits */
+	MdrModelReading model;
+	MdrModelReading learned;
 
 	/* findings of all windows so far, in arena */
 	MdrFinding *findings;
@@ -184,6 +199,18 @@ extern MdrStatus mdr_confirm_patterns(MdrWindow *window, MdrUseKind kind);
 
 /* match_near.c: spans -> findings: allowed phrases, co-occurrence, contexts */
 extern MdrStatus mdr_settle(MdrWindow *window);
+
+/* match_model.c: the window read by the models that the policy has */
+extern void mdr_start_models(MdrWindow *window);
+extern void mdr_read_models(MdrWindow *window);
+/* Whether one of them speaks, of what was read so far, in a category that a context anywhere may excuse. */
+extern bool mdr_models_ask_contexts(const MdrWindow *window);
+/* What they make of the content, once all windows were read: the scan's opinions, and findings of the library's. */
+extern MdrStatus mdr_finish_models(MdrWindow *window);
+/* Then, with the scores of all others: the learned one's findings.  *added says whether there are any. */
+extern MdrStatus mdr_finish_learned(MdrWindow *window, bool *added);
+/* A score that the learned model moves by so much. */
+extern float mdr_shift_score(float score, float shift);
 
 /* match_findings.c */
 extern MdrStatus mdr_add_finding(MdrWindow *window, MdrFinding finding);

@@ -207,12 +207,18 @@ mdr_add_finding(MdrWindow *window, MdrFinding finding)
 MdrStatus
 mdr_finish_findings(MdrWindow *window)
 {
-	MdrStatus	status;
+	MdrStatus	status = mdr_finish_models(window);
+	bool		added = false;
 
 	put_together(window);
 	for (uint32_t i = 0; i < window->nfindings; i++)
 		window->findings[i].score = score_now(window, &window->findings[i], &window->findings[i].context);
-	status = keep_gravest(window, most(window), false);
+	if (status == MDR_OK)
+		status = mdr_finish_learned(window, &added);
+	if (added)
+		qsort(window->findings, window->nfindings, sizeof(MdrFinding), compare_same);
+	if (status == MDR_OK)
+		status = keep_gravest(window, most(window), false);
 	if (window->nfindings > 1)
 		qsort(window->findings, window->nfindings, sizeof(MdrFinding), compare_starts);
 	window->scan->findings = window->findings;
@@ -234,17 +240,17 @@ compare_best(const void *left, const void *right)
 }
 
 MdrStatus
-mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *findings, uint32_t nfindings, MdrScore *scores)
+mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *findings, uint32_t nfindings,
+				  const MdrOpinion *opinions, MdrScore *scores)
 {
-	MdrFinding *sorted;
+	MdrFinding *sorted = mdr_alloc_array(arena, (size_t) nfindings + 1, sizeof(MdrFinding));
 
-	memset(scores, 0, engine->ncategories * sizeof(MdrScore));
-	if (nfindings == 0)
-		return MDR_OK;
-	sorted = mdr_alloc_array(arena, nfindings, sizeof(MdrFinding));
 	if (sorted == NULL)
 		return MDR_NO_MEMORY;
-	memcpy(sorted, findings, nfindings * sizeof(MdrFinding));
+	for (uint32_t c = 0; c < engine->ncategories; c++)
+		scores[c] = (MdrScore) {.score = opinions != NULL ? opinions[c].score : 0};
+	if (nfindings > 0)
+		memcpy(sorted, findings, nfindings * sizeof(MdrFinding));
 	qsort(sorted, nfindings, sizeof(MdrFinding), compare_best);
 	for (uint32_t i = 0; i < nfindings; i++)
 	{
@@ -253,11 +259,16 @@ mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *fi
 
 		if (sorted[i].score <= 0 || (i > 0 && sorted[i - 1].rule == sorted[i].rule))
 			continue;
+		score->spoken = true;
 		if ((int) rule->severity > score->severity)
 			score->severity = (int) rule->severity;
+		if (rule->speaker != MDR_SPEAKER_RULE)
+			continue;			/* its opinion is in the score already */
 
 		/* In double precision, so that one rule's score comes out as its weight and not a hair below. */
 		score->score = (float) (1 - (1 - (double) score->score) * (1 - (double) sorted[i].score));
 	}
+	for (uint32_t c = 0; opinions != NULL && c < engine->ncategories; c++)
+		scores[c].score = mdr_shift_score(scores[c].score, opinions[c].shift);
 	return MDR_OK;
 }

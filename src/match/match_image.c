@@ -53,6 +53,24 @@ mdr_image_versions(MdrImageHeader *header)
 	strncpy(header->pcre2_version, pcre2, sizeof(header->pcre2_version) - 1);
 }
 
+/* FNV-1a (Fowler, Noll and Vo) over the names, each with its zero. */
+uint64_t
+mdr_image_model_heads(void)
+{
+	const MdrModel *model = mdr_model_built_in();
+	uint64_t	hash = UINT64_C(0xCBF29CE484222325);
+
+	for (uint32_t head = 0; model != NULL && head < mdr_model_nheads(model); head++)
+	{
+		const char *name = mdr_model_head_name(model, head);
+		size_t		length = strlen(name) + 1;
+
+		for (size_t i = 0; i < length; i++)
+			hash = (hash ^ (unsigned char) name[i]) * UINT64_C(0x100000001B3);
+	}
+	return hash != 0 ? hash : 1;
+}
+
 static const size_t record_sizes[MDR_NSECTIONS] = {
 	[MDR_STRINGS] = 1,
 	[MDR_CATEGORIES] = sizeof(MdrImageCategory),
@@ -69,6 +87,7 @@ static const size_t record_sizes[MDR_NSECTIONS] = {
 	[MDR_SHORTS] = sizeof(MdrImageRun),
 	[MDR_BITMAPS] = sizeof(uint64_t),
 	[MDR_HEADS] = sizeof(uint64_t),
+	[MDR_LEARNED] = 1,
 };
 
 /* Every record of a section, with its own index tests below. */
@@ -91,11 +110,22 @@ count_of(const Checked *c, int index)
 	return c->header->sections[index].count;
 }
 
+/* The rule as which a model speaks of a category, if it does. */
+static bool
+check_speaker(const Checked *c, uint64_t category, uint32_t index, MdrSpeaker speaker)
+{
+	const MdrImageRule *rules = section(c, MDR_RULES);
+
+	return index == MDR_NO_RULE
+		|| (index < count_of(c, MDR_RULES) && rules[index].category == category && rules[index].speaker == speaker);
+}
+
 static bool
 check_categories(const Checked *c)
 {
 	const MdrImageCategory *category = section(c, MDR_CATEGORIES);
 	uint64_t	count = count_of(c, MDR_CATEGORIES);
+	uint64_t	ncontexts = count_of(c, MDR_CONTEXTS);
 
 	if (count == 0 || count > MDR_MAX_CATEGORIES)
 		return false;
@@ -103,7 +133,10 @@ check_categories(const Checked *c)
 	{
 		if (category->id >= c->strings || category->clause_en >= c->strings || category->clause_zh >= c->strings
 			|| category->evidence > MDR_EVIDENCE_CONTENT || category->suspend_from < 0
-			|| category->suspend_from > MDR_SUSPEND_NEVER)
+			|| category->suspend_from > MDR_SUSPEND_NEVER || !check_speaker(c, i, category->model_rule, MDR_SPEAKER_MODEL)
+			|| !check_speaker(c, i, category->learned_rule, MDR_SPEAKER_LEARNED)
+			|| !(category->model >= 0 && category->model <= 1) || (category->model > 0) != (category->model_rule != MDR_NO_RULE)
+			|| (ncontexts < 64 && category->unless >> ncontexts != 0))
 			return false;
 		for (int s = 0; s <= MDR_MAX_SEVERITY; s++)
 			if (category->actions[s] > MDR_REJECT)
@@ -127,6 +160,7 @@ check_rules(const Checked *c)
 	for (uint64_t i = 0; i < count_of(c, MDR_RULES); i++, rule++)
 		if (rule->id >= c->strings || rule->language >= c->strings || rule->note >= c->strings
 			|| rule->category >= count_of(c, MDR_CATEGORIES) || rule->severity > MDR_MAX_SEVERITY || rule->ngroups > 8
+			|| rule->speaker > MDR_SPEAKER_LEARNED
 			|| (ncontexts < 64 && rule->unless >> ncontexts != 0))
 			return false;
 	return true;
@@ -246,6 +280,23 @@ check_index(const Checked *c)
 	return true;
 }
 
+/* The learned model is whole, and knows the categories in which it speaks. */
+static bool
+check_learned(const Checked *c)
+{
+	const MdrImageCategory *category = section(c, MDR_CATEGORIES);
+	const char *strings = section(c, MDR_STRINGS);
+	MdrModel	model;
+
+	if (count_of(c, MDR_LEARNED) > 0 && mdr_model_open(section(c, MDR_LEARNED), count_of(c, MDR_LEARNED), &model, NULL) != MDR_OK)
+		return false;
+	for (uint64_t i = 0; i < count_of(c, MDR_CATEGORIES); i++, category++)
+		if (category->learned_rule != MDR_NO_RULE
+			&& (count_of(c, MDR_LEARNED) == 0 || mdr_model_head(&model, strings + category->id) < 0))
+			return false;
+	return true;
+}
+
 static bool
 check_header(const Checked *c)
 {
@@ -279,6 +330,8 @@ mdr_image_check(const char *image, size_t length, MdrError *error)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "not a compiled policy");
 	if (header.format != here.format || header.fold_version != here.fold_version)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled by another version of moderation");
+	if (header.model_heads != 0 && header.model_heads != mdr_image_model_heads())
+		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled for a model of other categories");
 	if (memcmp(header.pcre2_version, here.pcre2_version, sizeof(here.pcre2_version)) != 0)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "policy was compiled with another version of PCRE2");
 	if (header.byte_order != here.byte_order)
@@ -287,7 +340,7 @@ mdr_image_check(const char *image, size_t length, MdrError *error)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	c.strings = header.sections[MDR_STRINGS].count;
 	if (!check_header(&c) || !check_categories(&c) || !check_rules(&c) || !check_patterns(&c) || !check_templates(&c)
-		|| !check_literals(&c) || !check_sets(&c) || !check_index(&c))
+		|| !check_literals(&c) || !check_sets(&c) || !check_index(&c) || !check_learned(&c))
 		return mdr_fail(error, MDR_INVALID, 0, 0, "compiled policy is damaged");
 	return MDR_OK;
 }

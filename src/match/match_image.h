@@ -34,6 +34,7 @@ typedef enum MdrSection
 	MDR_SHORTS,
 	MDR_BITMAPS,
 	MDR_HEADS,
+	MDR_LEARNED,				/* a learned model's bytes, if the policy has one */
 	MDR_NSECTIONS
 } MdrSection;
 
@@ -51,6 +52,7 @@ typedef struct MdrImageHeader
 	uint32_t	format;
 	uint32_t	fold_version;
 	char		pcre2_version[48];	/* which accepted the patterns */
+	uint64_t	model_heads;	/* mdr_image_model_heads() when the library's model speaks, 0 when not */
 	uint32_t	byte_order;		/* MDR_BYTE_ORDER as this machine writes it */
 	uint32_t	name;			/* string */
 	int64_t		max_bytes;
@@ -63,6 +65,7 @@ typedef struct MdrImageHeader
 
 typedef struct MdrImageCategory
 {
+	uint64_t	unless;			/* bit (1 << context): what excuses when the rule says nothing else, and for the model */
 	uint32_t	id;
 	uint32_t	clause_en;
 	uint32_t	clause_zh;
@@ -72,7 +75,12 @@ typedef struct MdrImageCategory
 	uint32_t	strike;
 	int32_t		suspend_from;
 	uint32_t	evidence;
+	float		model;			/* the most that the library's model can give */
+	uint32_t	model_rule;		/* the rule as which it speaks, or MDR_NO_RULE */
+	uint32_t	learned_rule;	/* the same for the learned model */
 } MdrImageCategory;
+
+#define MDR_NO_RULE UINT32_MAX
 
 typedef struct MdrImageContext
 {
@@ -88,6 +96,7 @@ typedef struct MdrImageRule
 	uint32_t	language;
 	uint32_t	note;
 	uint32_t	category;
+	uint32_t	speaker;		/* MdrSpeaker */
 	float		weight;
 	uint32_t	severity;
 	uint32_t	within;
@@ -176,6 +185,8 @@ typedef struct MdrImageSet
 /* match_image.c */
 extern uint64_t mdr_image_checksum(const char *image, size_t length);
 extern void mdr_image_versions(MdrImageHeader *header);
+/* A hash of the names of the library's model's heads, never 0. */
+extern uint64_t mdr_image_model_heads(void);
 /* Whether the image was made by these versions and is whole; every offset and index in it may be followed afterwards. */
 extern MdrStatus mdr_image_check(const char *image, size_t length, MdrError *error);
 

@@ -155,6 +155,8 @@ scan_window(MdrWindow *window, const char *content)
 	memset(&window->allowed, 0, sizeof(MdrSpans));
 	window->characters = NULL;
 	status = scan_views(window, content);
+	if (status == MDR_OK)
+		mdr_read_models(window);
 
 	speaks = (window->kinds & 1u << MDR_USE_TERM) | (window->complete ? 1u << MDR_USE_MEMBER : 0);
 	if (status == MDR_OK && speaks != 0)
@@ -162,8 +164,9 @@ scan_window(MdrWindow *window, const char *content)
 	if (status == MDR_OK)
 		status = mdr_confirm_patterns(window, MDR_USE_TERM);
 
-	/* A sign that counts anywhere matters to other windows even where nothing is found. */
-	if (status != MDR_OK || (window->found.count + window->members.count == 0 && (whole || !window->engine->anywhere)))
+	/* A sign that counts anywhere matters to other windows, and to a model, even where nothing is found. */
+	if (status != MDR_OK || (window->found.count + window->members.count == 0
+							 && (!window->engine->anywhere || (whole && !mdr_models_ask_contexts(window)))))
 		return status;
 	status = mdr_confirm_literals(window, 1u << MDR_USE_CONTEXT | 1u << MDR_USE_ALLOW);
 	if (status == MDR_OK)
@@ -195,10 +198,12 @@ mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char *content, size_t 
 
 	scan->findings = NULL;
 	scan->nfindings = 0;
+	scan->opinions = NULL;
 	scan->unknown = NULL;
 	scan->cut = false;
 	if ((int64_t) length > engine->header->max_bytes)
 		return mdr_unknown(&window, "content is longer than the policy's limit");
+	mdr_start_models(&window);
 	while (status == MDR_OK)
 	{
 		size_t		end = length - start > MDR_WINDOW ? safe_cut(content, start + MDR_WINDOW) : length;

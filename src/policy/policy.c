@@ -204,7 +204,12 @@ read_documents(MdrReader *reader, const char *document, size_t length)
 	{
 		if (empty_document(reader->documents[i]))
 			continue;
-		status = head ? mdr_read_category(reader, reader->documents[i]) : mdr_read_head(reader, reader->documents[i]);
+		if (!head)
+			status = mdr_read_head(reader, reader->documents[i]);
+		else if (mdr_is_learned(reader->documents[i]))
+			status = mdr_read_learned(reader, reader->documents[i]);
+		else
+			status = mdr_read_category(reader, reader->documents[i]);
 		head = true;
 	}
 	if (status == MDR_OK && !head)

@@ -7,7 +7,7 @@
  * reason.
  *
  * A document is a stream of YAML documents: the first is the head (policy, limits, ladder, words, contexts, standards, categories),
- * each further one carries the rules of one category.  A comment "# file: NAME" names the file that the following lines come
+ * each further one carries the rules of one category, or a model that was learned from a site's own decisions.  A comment "# file: NAME" names the file that the following lines come
  * from; line numbers in errors count from that comment.
  *
  * Memory: the tree, including a copy of every string, belongs to the arena.
@@ -32,6 +32,11 @@ extern bool mdr_action_parse(const char *name, MdrAction *action);
 #define MDR_MAX_SEVERITY 3
 #define MDR_MAX_CATEGORIES 64
 #define MDR_MAX_FREEZES 8
+
+/* A category's id and one of these is the id under which a model speaks; no rule may have it. */
+#define MDR_MODEL_ID ".model"
+#define MDR_LEARNED_ID ".learned"
+
 #define MDR_MAX_SECONDS (36500 * INT64_C(86400))	/* the longest duration; "memory: forever" is this long */
 
 /* Where in the document something stands: the line of the whole stream; mdr_policy_fail() makes it file and line. */
@@ -114,6 +119,7 @@ typedef struct MdrCategory
 	bool		strike;			/* refused content counts against the account */
 	int			suspend_from;	/* severity from which the account is suspended at once; MDR_SUSPEND_NEVER */
 	MdrEvidence evidence;
+	float		model;			/* the most that the learned model alone can give, 0..1; 0 = it is silent here */
 	uint32_t   *unless;			/* indexes of contexts that excuse by default */
 	uint32_t	nunless;
 	uint32_t   *risks;			/* indexes of risks that the rules serve by default */
@@ -158,6 +164,17 @@ typedef struct MdrLadder
 	int64_t		memory;			/* earlier freezes count for this long */
 } MdrLadder;
 
+/* A model that a site learned from its own decisions; it corrects the scores of these categories. */
+typedef struct MdrLearned
+{
+	uint32_t   *categories;		/* indexes */
+	uint32_t	ncategories;
+	int64_t		examples;		/* decisions that it was learned from */
+	char	   *bytes;			/* for mdr_model_open(), aligned to 16; NULL when there is none */
+	size_t		length;
+	MdrPlace	place;
+} MdrLearned;
+
 typedef struct MdrPolicy
 {
 	const char *name;
@@ -165,6 +182,7 @@ typedef struct MdrPolicy
 	int64_t		max_bytes;		/* longer content is unknown */
 	MdrAction	on_unknown;		/* reject, quarantine or flag */
 	uint32_t	views;			/* views switched on, bit (1 << MdrView) */
+	bool		model;			/* the library's learned model speaks, too */
 	MdrLadder	ladder;
 	MdrWordList *lists;
 	uint32_t	nlists;
@@ -179,6 +197,7 @@ typedef struct MdrPolicy
 	uint32_t	ncategories;
 	MdrRule    *rules;
 	uint32_t	nrules;
+	MdrLearned	learned;
 	MdrFile    *files;			/* in order of line */
 	uint32_t	nfiles;
 	uint32_t   *lists_by_name;	/* indexes of lists, sorted by name */
@@ -187,6 +206,15 @@ typedef struct MdrPolicy
 /* MDR_OK, MDR_INVALID, MDR_INTERRUPTED (interrupted may be NULL) or MDR_NO_MEMORY, with *error filled. */
 extern MdrStatus mdr_policy_parse(MdrArena *arena, const char *document, size_t length, MdrInterrupted interrupted, void *context,
 								  MdrPolicy **policy, MdrError *error);
+
+/*
+ * The document with the learned model given in the place of the one that it has, if it has one; nbytes = 0: with none.  categories: their
+ * ids; examples: 1 or more.  *out has no terminating zero and belongs to the arena.  MDR_OK, MDR_NO_MEMORY, or what
+ * mdr_policy_parse() says of a document that is not one.
+ */
+extern MdrStatus mdr_policy_with_learned(MdrArena *arena, const char *document, size_t length, const char *const *categories,
+										 uint32_t ncategories, int64_t examples, const char *bytes, size_t nbytes, char **out,
+										 size_t *out_length, MdrError *error);
 
 /*
  * For stages that find fault with a tree: fills *error (may be NULL) with the file and line of the place, the rule (may be

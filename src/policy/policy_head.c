@@ -17,6 +17,7 @@
 #define DEFAULT_WITHIN 60
 #define DEFAULT_FLAG_AT 0.4f
 #define DEFAULT_ACT_AT 0.7f
+#define DEFAULT_MODEL 0.6f
 
 static MdrStatus
 read_limits(MdrReader *reader, const MdrNode *node)
@@ -231,11 +232,40 @@ read_evidence(MdrReader *reader, const MdrNode *node, MdrEvidence *evidence)
 }
 
 static MdrStatus
+read_model(MdrReader *reader, const MdrNode *node, bool *model)
+{
+	const char *text = node->kind == MDR_SCALAR ? node->text : "";
+
+	*model = strcmp(text, "built-in") == 0;
+	if (!*model && strcmp(text, "none") != 0)
+		return mdr_reader_fail(reader, node->place, "model must be built-in or none");
+	return MDR_OK;
+}
+
+/* How much the model may say of a category.  Nothing where the policy has none: "model: none" in the head silences it at one place. */
+static MdrStatus
+read_model_weight(MdrReader *reader, const MdrNode *node, MdrCategory *category)
+{
+	MdrStatus	status = MDR_OK;
+
+	category->model = DEFAULT_MODEL;
+	if (node != NULL)
+	{
+		if (!reader->model_said)
+			return mdr_reader_fail(reader, node->place, "model means nothing here unless the head says \"model: built-in\"");
+		status = mdr_read_fraction(reader, node, "model", true, &category->model);
+	}
+	if (!reader->policy->model)
+		category->model = 0;
+	return status;
+}
+
+static MdrStatus
 read_category_head(MdrReader *reader, const MdrNode *node, MdrCategory *category)
 {
 	static const MdrAction actions[] = {MDR_ALLOW, MDR_FLAG, MDR_REJECT, MDR_REJECT};
 	MdrField	fields[] = {{"id", true}, {"clause", true}, {"flag_at"}, {"act_at"}, {"actions"}, {"strike"}, {"suspend"},
-	{"evidence"}, {"unless"}, {"risks"}};
+	{"evidence"}, {"unless"}, {"risks"}, {"model"}};
 	MdrStatus	status = mdr_read_fields(reader, node, "category", fields, NFIELDS(fields));
 
 	*category = (MdrCategory) {.flag_at = DEFAULT_FLAG_AT, .act_at = DEFAULT_ACT_AT, .strike = true,
@@ -263,6 +293,8 @@ read_category_head(MdrReader *reader, const MdrNode *node, MdrCategory *category
 		status = mdr_read_unless(reader, fields[8].value, &category->unless, &category->nunless);
 	if (status == MDR_OK && fields[9].value != NULL)
 		status = mdr_read_risks(reader, fields[9].value, &category->risks, &category->nrisks);
+	if (status == MDR_OK)
+		status = read_model_weight(reader, fields[10].value, category);
 	return status;
 }
 
@@ -298,7 +330,7 @@ mdr_read_head(MdrReader *reader, const MdrNode *node)
 {
 	MdrPolicy  *policy = reader->policy;
 	MdrField	fields[] = {{"policy", true}, {"description"}, {"limits"}, {"views"}, {"ladder"}, {"allow"}, {"words"},
-	{"contexts"}, {"categories", true}, {"standards"}};
+	{"contexts"}, {"categories", true}, {"standards"}, {"model"}};
 	MdrStatus	status = mdr_read_fields(reader, node, "the head", fields, NFIELDS(fields));
 
 	policy->description = "";
@@ -323,6 +355,9 @@ mdr_read_head(MdrReader *reader, const MdrNode *node)
 		status = read_contexts(reader, fields[7].value);
 	if (status == MDR_OK && fields[9].value != NULL)
 		status = mdr_read_standards(reader, fields[9].value);
+	if (status == MDR_OK && fields[10].value != NULL)
+		status = read_model(reader, fields[10].value, &policy->model);
+	reader->model_said = fields[10].value != NULL;
 	if (status == MDR_OK)
 		status = read_categories(reader, fields[8].value);
 	return status;

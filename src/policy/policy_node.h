@@ -52,6 +52,7 @@ typedef struct MdrReader
 	MdrPolicy  *policy;
 	MdrError   *error;
 	const char *rule;			/* id of the rule that is being read, or NULL */
+	bool		model_said;		/* the head says whether there is a model */
 	MdrNode   **documents;
 	uint32_t	ndocuments;
 	MdrInterrupted interrupted; /* may be NULL */
@@ -109,6 +110,9 @@ extern MdrStatus mdr_read_clause(MdrReader *reader, const MdrNode *node, const c
 extern MdrStatus mdr_read_head(MdrReader *reader, const MdrNode *node);
 extern MdrStatus mdr_read_words(MdrReader *reader, const MdrNode *node);
 extern MdrStatus mdr_read_category(MdrReader *reader, const MdrNode *node);
+/* policy_learned.c: whether a document after the head is a model and no category; node -> policy->learned */
+extern bool mdr_is_learned(const MdrNode *node);
+extern MdrStatus mdr_read_learned(MdrReader *reader, const MdrNode *node);
 extern MdrStatus mdr_read_finish(MdrReader *reader);	/* what can only be said of the whole: names, references */
 
 #endif							/* MDR_POLICY_NODE_H */

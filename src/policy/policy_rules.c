@@ -68,6 +68,20 @@ read_finders(MdrReader *reader, const MdrNode *node, MdrField *terms, MdrField *
 	return status;
 }
 
+/* Whether an id is one under which a model speaks: a category's, and what follows it. */
+static bool
+models_id(const MdrPolicy *policy, const char *id)
+{
+	const char *last = strrchr(id, '.');
+
+	if (last == NULL || (strcmp(last, MDR_MODEL_ID) != 0 && strcmp(last, MDR_LEARNED_ID) != 0))
+		return false;
+	for (uint32_t i = 0; i < policy->ncategories; i++)
+		if (strlen(policy->categories[i].id) == (size_t) (last - id) && strncmp(policy->categories[i].id, id, last - id) == 0)
+			return true;
+	return false;
+}
+
 static MdrStatus
 read_examples(MdrReader *reader, const MdrNode *node, const char *what, MdrStrings *examples)
 {
@@ -103,6 +117,8 @@ read_rule(MdrReader *reader, const MdrNode *node, uint32_t category, MdrRule *ru
 	status = mdr_read_fields(reader, node, "rule", f, NFIELDS(f));
 	if (status == MDR_OK)
 		status = mdr_read_name(reader, f[F_ID].value, "id", "_.-", &rule->id);
+	if (status == MDR_OK && models_id(policy, rule->id))
+		status = mdr_reader_fail(reader, f[F_ID].value->place, "id \"%s\" is the one under which a model speaks", rule->id);
 	if (status == MDR_OK && f[F_LANGUAGE].value != NULL)
 		status = mdr_read_language(reader, f[F_LANGUAGE].value, &rule->language);
 	if (status == MDR_OK)

@@ -45,13 +45,14 @@ REVOKE ALL ON FUNCTION moderation.redact(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION moderation.redact(text, text, text) IS 'a content with the spans of findings at or above redact masked, character by character';
 
 -- How this database is set up.
-CREATE OR REPLACE FUNCTION moderation.library_versions(OUT pcre2 text, OUT icu text, OUT libyaml text, OUT fold_version bigint)
+CREATE OR REPLACE FUNCTION moderation.library_versions(OUT pcre2 text, OUT icu text, OUT libyaml text, OUT fold_version bigint,
+	OUT model text)
 	RETURNS record
 	LANGUAGE C STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'moderation_read_libraries';
 REVOKE ALL ON FUNCTION moderation.library_versions() FROM PUBLIC;
-COMMENT ON FUNCTION moderation.library_versions() IS 'the libraries that classify, as loaded by this session, and the version of the fold';
+COMMENT ON FUNCTION moderation.library_versions() IS 'the libraries that classify, as loaded by this session, the version of the fold, and the first digits of the SHA-256 of the built-in model';
 
 CREATE OR REPLACE FUNCTION moderation.recorder_status(OUT worker text, OUT worker_pid int, OUT queued bigint, OUT spooled_files bigint,
 	OUT spooled_bytes bigint, OUT recorded bigint, OUT fallbacks bigint, OUT registration_failures bigint, OUT timeouts bigint,
@@ -66,7 +67,7 @@ COMMENT ON FUNCTION moderation.recorder_status() IS 'how the recorder of this da
 CREATE OR REPLACE FUNCTION moderation.status(OUT extension_version text, OUT mode text, OUT policy text, OUT policy_version int,
 	OUT policies int, OUT guarded int, OUT recording text, OUT worker text, OUT queued bigint, OUT spooled_files bigint,
 	OUT recorded bigint, OUT fallbacks bigint, OUT uncounted bigint, OUT pcre2 text, OUT icu text,
-	OUT libyaml text, OUT fold_version bigint, OUT warnings text[])
+	OUT libyaml text, OUT fold_version bigint, OUT model text, OUT warnings text[])
 	RETURNS record
 	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -90,6 +91,7 @@ SELECT e.extversion, current_setting('moderation.mode'), l.policy, l.policy_vers
 		WHEN current_setting('fsync')::boolean THEN 'on disk before the refusal is reported, by background worker or spool'
 		ELSE 'by background worker or spool, but fsync is off' END,
 	r.worker, r.queued, r.spooled_files, r.recorded, r.fallbacks, r.uncounted, v.pcre2, v.icu, v.libyaml, v.fold_version,
+	v.model,
 	array_remove(ARRAY[
 		CASE WHEN current_setting('moderation.mode') <> 'enforce' THEN
 			format('moderation.mode is %s in this session: content is stored as it is', current_setting('moderation.mode')) END,

@@ -12,6 +12,8 @@
 #include <unicode/uversion.h>
 #include <yaml.h>
 
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -42,12 +44,40 @@ first_word_datum(const char *text)
 	return PointerGetDatum(cstring_to_text_with_len(text, strcspn(text, " ")));
 }
 
+#define MODEL_DIGITS 16			/* of the SHA-256, enough to tell models apart */
+
+/* The first digits of the SHA-256 of the built-in model's bytes, computed once a session; NULL when this machine cannot read it. */
+static const char *
+model_version(void)
+{
+	static char version[MODEL_DIGITS + 1] = "";
+	const MdrModel *model = mdr_model_built_in();
+	pg_cryptohash_ctx *hash;
+	uint8		sha256[PG_SHA256_DIGEST_LENGTH];
+	bool		good;
+
+	if (model == NULL)
+		return NULL;
+	if (version[0] != '\0')
+		return version;
+	hash = pg_cryptohash_create(PG_SHA256);
+	good = hash != NULL && pg_cryptohash_init(hash) >= 0 && mdr_hash_bytes(hash, model->header, model->length) &&
+		pg_cryptohash_final(hash, sha256, sizeof(sha256)) >= 0;
+	if (hash != NULL)
+		pg_cryptohash_free(hash);
+	if (!good)
+		elog(ERROR, "could not hash");
+	for (int i = 0; i < MODEL_DIGITS; i += 2)
+		snprintf(version + i, 3, "%02x", sha256[i / 2]);
+	return version;
+}
+
 /* moderation.library_versions() */
 Datum
 moderation_read_libraries(PG_FUNCTION_ARGS)
 {
-	Datum		values[4];
-	bool		nulls[4] = {0};
+	Datum		values[5];
+	bool		nulls[5] = {0};
 	char		pcre2[64];
 	char		icu[U_MAX_VERSION_STRING_LENGTH];
 	UVersionInfo icu_numbers;
@@ -61,6 +91,8 @@ moderation_read_libraries(PG_FUNCTION_ARGS)
 	values[1] = first_word_datum(icu);
 	values[2] = first_word_datum(yaml_get_version_string());
 	values[3] = Int64GetDatum(mdr_text_fold_version());
+	nulls[4] = (mdr_model_built_in() == NULL);
+	values[4] = nulls[4] ? (Datum) 0 : CStringGetTextDatum(model_version());
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_descriptor(fcinfo), values, nulls)));
 }
 

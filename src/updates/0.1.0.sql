@@ -24,5 +24,7 @@ COMMENT ON COLUMN moderation.policy.state IS 'draft, active or retired';
 -- src/ledger.  Its first entry is linked by the worker, or by moderation.seal(), and all that was recorded before it.
 \i src/ledger/tables.sql
 
--- src/surface: has one column more.
+-- src/surface: each has a column more.
 DROP FUNCTION moderation.recorder_status();
+DROP FUNCTION moderation.library_versions();
+DROP FUNCTION moderation.status();

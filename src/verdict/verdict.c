@@ -21,7 +21,7 @@ action_for(const MdrEngineCategory *category, const MdrScore *score)
 {
 	MdrAction	action = category->actions[score->severity];
 
-	if (score->score < category->flag_at || score->score <= 0)
+	if (score->score < category->flag_at || !score->spoken)
 		return MDR_ALLOW;
 	return score->score < category->act_at ? at_most(action, MDR_FLAG) : action;
 }
@@ -50,7 +50,7 @@ graver(const MdrEngine *engine, const MdrVerdict *verdict, uint32_t a, uint32_t 
 }
 
 static MdrStatus
-judge(MdrEngine *engine, MdrArena *arena, MdrAction cap, MdrVerdict *verdict)
+judge(MdrEngine *engine, MdrArena *arena, const MdrOpinion *opinions, MdrAction cap, MdrVerdict *verdict)
 {
 	uint32_t	count = mdr_engine_ncategories(engine);
 	MdrScore   *scores = mdr_alloc_array(arena, count, sizeof(MdrScore));
@@ -59,7 +59,7 @@ judge(MdrEngine *engine, MdrArena *arena, MdrAction cap, MdrVerdict *verdict)
 	verdict->ncategories = count;
 	if (scores == NULL || verdict->categories == NULL)
 		return MDR_NO_MEMORY;
-	if (mdr_engine_scores(engine, arena, verdict->findings, verdict->nfindings, scores) != MDR_OK)
+	if (mdr_engine_scores(engine, arena, verdict->findings, verdict->nfindings, opinions, scores) != MDR_OK)
 		return MDR_NO_MEMORY;
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -68,7 +68,7 @@ judge(MdrEngine *engine, MdrArena *arena, MdrAction cap, MdrVerdict *verdict)
 		mdr_engine_category(engine, i, &category);
 		verdict->categories[i] = (MdrCategoryVerdict) {scores[i].score, scores[i].severity,
 			at_most(action_for(&category, &scores[i]), cap)};
-		if (scores[i].score > 0 && (verdict->category < 0 || graver(engine, verdict, i, (uint32_t) verdict->category)))
+		if (scores[i].spoken && (verdict->category < 0 || graver(engine, verdict, i, (uint32_t) verdict->category)))
 			verdict->category = (int) i;
 	}
 	if (verdict->category >= 0)
@@ -101,7 +101,7 @@ mdr_verdict(MdrEngine *engine, MdrArena *arena, const char *content, size_t leng
 	verdict->findings = scan.findings;
 	verdict->nfindings = scan.nfindings;
 	verdict->cut = scan.cut;
-	status = judge(engine, arena, cap, verdict);
+	status = judge(engine, arena, scan.opinions, cap, verdict);
 	if (status != MDR_OK)
 		return status;
 	check_redaction(&scan, verdict);

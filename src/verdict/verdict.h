@@ -2,9 +2,19 @@
  * verdict.h
  *		What a policy says of one content: scores, severities and actions by category, and the gravest of them.
  *
- * A category's score is 1 - product of (1 - score) over its rules, each counted once at its best finding (noisy-or; Pearl,
+ * A category's score is 1 - (1 - m) * product of (1 - score) over its rules, each counted once at its best finding (noisy-or; Pearl,
  * "Probabilistic Reasoning in Intelligent Systems", 1988): surer rules and more of them rank higher, and it stays in 0..1.
- * Below flag_at the action is allow; from act_at it is the severity's; between the two it is at most flag.
+ *
+ *	m		what the learned model gives the category: its model weight times mdr_model_score(), times the smallest factor of a context
+ *			that the category names, that counts anywhere in the content, and that was seen; below .01 it is 0.  0 without a model.
+ *
+ * A model that was learned from a site's own decisions (MdrLearned) moves the outcome: with d the highest logit of any window, within
+ * -3..3, the score becomes sigmoid(logit(score clipped to .02...98) + d) where d is not 0; below .01 it is 0.
+ *
+ * The severity is that of the gravest rule that was not excused altogether.  Where m is a tenth, or what flags, the model has a finding
+ * as rule "<category>.model" of severity 1: alone it comes to what the policy does at that severity.  A smaller m ranks contents, but
+ * makes no verdict.  The learned model has one as rule "<category>.learned" where it changes the score by a tenth, or across a threshold;
+ * of score 0, and speaking for nothing, where it lowers.  Below flag_at the action is allow; from act_at it is the severity's; between the two it is at most flag.
  *
  * Pure: no clock, no state, no memory but the arena's.
  */
@@ -16,7 +26,7 @@
 typedef struct MdrCategoryVerdict
 {
 	float		score;
-	int			severity;		/* of the gravest rule that was not excused; 0 when none */
+	int			severity;		/* of the gravest rule or model that was not excused; 0 when none */
 	MdrAction	action;
 } MdrCategoryVerdict;
 
@@ -26,7 +36,7 @@ typedef struct MdrVerdict
 	const char *unknown;		/* why it is unknown, or NULL */
 	MdrCategoryVerdict *categories; /* one for each category of the policy */
 	uint32_t	ncategories;
-	int			category;		/* the gravest, -1 when nothing scored */
+	int			category;		/* the gravest, -1 when neither a rule nor the model has a finding */
 	MdrAction	action;			/* the gravest; when unknown, the policy's on_unknown if that is graver, and quarantine for redact */
 	MdrFinding *findings;
 	uint32_t	nfindings;
@@ -42,7 +52,7 @@ extern MdrStatus mdr_verdict(MdrEngine *engine, MdrArena *arena, const char *con
 
 /*
  * The content with every character in a span of findings whose category's action is redact or graver replaced by mask (once
- * for each character of the text as given).  *out has a terminating zero.  MDR_OK, MDR_NO_MEMORY (also when it would be a
+ * for each character of the text as given); of a model's findings only those in categories in which no rule has one.  *out has a terminating zero.  MDR_OK, MDR_NO_MEMORY (also when it would be a
  * gigabyte or more; *out_length is what it would have been), or MDR_UNKNOWN when the
  * verdict does not know all spans, because it is unknown or there were too many: then there is no *out.
  */

@@ -11,13 +11,30 @@
 
 #define MOST ((size_t) 1 << 30)	/* bytes: more than a value can have, which a long mask could come to many times over */
 
+/* Whether a rule of the document has something to say of the category. */
+static bool
+rule_speaks(const MdrEngine *engine, const MdrVerdict *verdict, uint32_t category)
+{
+	for (uint32_t i = 0; i < verdict->nfindings; i++)
+	{
+		MdrEngineRule rule;
+
+		mdr_engine_rule(engine, verdict->findings[i].rule, &rule);
+		if (rule.category == category && rule.speaker == MDR_SPEAKER_RULE && verdict->findings[i].score > 0)
+			return true;
+	}
+	return false;
+}
+
+/* A model points at a few sentences: they are masked only where no rule says which words it is about. */
 static bool
 is_masked(const MdrEngine *engine, const MdrVerdict *verdict, const MdrFinding *finding)
 {
 	MdrEngineRule rule;
 
 	mdr_engine_rule(engine, finding->rule, &rule);
-	return finding->score > 0 && verdict->categories[rule.category].action >= MDR_REDACT;
+	return finding->score > 0 && verdict->categories[rule.category].action >= MDR_REDACT
+		&& (rule.speaker == MDR_SPEAKER_RULE || !rule_speaks(engine, verdict, rule.category));
 }
 
 /* One mask for each character that begins in [from, to); an invalid byte counts as a character. */

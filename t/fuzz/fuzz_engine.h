@@ -82,7 +82,8 @@ check_findings(const MdrEngine *engine, const MdrFinding *findings, uint32_t n, 
 		if (!sane)
 			continue;
 		require(finding->score >= 0 && finding->score <= rule.weight, "a score is at most the rule's weight");
-		require((finding->score < rule.weight) == (finding->context >= 0), "what lowers a score is a context");
+		require(rule.speaker != MDR_SPEAKER_RULE || (finding->score < rule.weight) == (finding->context >= 0),
+				"what lowers a score is a context");
 	}
 }
 
