@@ -3,6 +3,7 @@
 #   make demo    see it work on a throw-away server         make test    build, install, run every test
 #   make lint    check the policies with their examples     make eval    measure detection (DATA=folder of JSONL)
 #   make bench   what a guard costs, as ratios              make soak    the long tests: hours (.ci/soak --list)
+#   make model   learn the built-in model again (DATA=folder of JSONL)
 #   make         build;  make install as usual
 
 # How a row travels, stage by stage; each has its folder in src/, and may include headers of stages to its left only.
@@ -111,6 +112,14 @@ install-test-library: build/test/moderation_test.so $(UPDATES)
 	$(call lacking,dump,/config_dump.*moderation.ledger_head/d)
 	$(call lacking,revoke,/EXECUTE format.CASE WHEN object.open/d)
 
+# The program that makes the model, from data sets and the project's own examples.
+build/train: $(wildcard policies/train*.c) $(CORE_OBJS) policies/train.h
+	@mkdir -p $(@D)
+	$(CC) -g -O2 -std=gnu11 -Wall -ffp-contract=off -Isrc $(filter %.c,$^) $(CORE_OBJS) -o $@ $(CORE_LIBS) -ljansson
+
+model:
+	@DATA="$(DATA)" OUT="$(MODEL)" .ci/model
+
 lint: build/lint
 	build/lint $(POLICY)
 
@@ -122,4 +131,4 @@ benches: $(BENCHES)
 demo test eval bench soak:
 	@POLICY="$(POLICY)" .ci/$@
 
-.PHONY: lint unit benches demo test eval bench soak test-library install-test-library
+.PHONY: lint model unit benches demo test eval bench soak test-library install-test-library
