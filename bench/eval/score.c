@@ -87,7 +87,7 @@ action_for(const MdrEngineCategory *category, const MdrScore *score)
 {
 	MdrAction	action = category->actions[score->severity];
 
-	if (score->score < category->flag_at || score->score <= 0)
+	if (score->score < category->flag_at || !score->spoken)
 		return MDR_ALLOW;
 	return score->score < category->act_at && action > MDR_FLAG ? MDR_FLAG : action;
 }
@@ -97,15 +97,6 @@ static bool
 is_strict(const char *category)
 {
 	return strcmp(category, "violence") != 0 && strcmp(category, "politics") != 0;
-}
-
-/* Whether the rule is the model's voice in its category. */
-static bool
-is_model(const MdrEngineRule *rule)
-{
-	size_t		length = strlen(rule->id);
-
-	return length > 6 && strcmp(rule->id + length - 6, ".model") == 0;
 }
 
 static void
@@ -138,10 +129,10 @@ note_part(const Corpus *corpus, Results *results, System system, uint32_t text, 
 		MdrEngineRule rule;
 
 		mdr_engine_rule(corpus->engine, verdict->findings[i].rule, &rule);
-		if (is_model(&rule) == (system == SYSTEM_MODEL))
+		if ((rule.speaker != MDR_SPEAKER_RULE) == (system == SYSTEM_MODEL))
 			findings[count++] = verdict->findings[i];
 	}
-	if (mdr_engine_scores(corpus->engine, arena, findings, count, scores) != MDR_OK)
+	if (mdr_engine_scores(corpus->engine, arena, findings, count, system == SYSTEM_MODEL ? verdict->opinions : NULL, scores) != MDR_OK)
 		give_up("out of memory");
 	note(corpus, results, system, text, scores);
 }
@@ -165,7 +156,7 @@ score_text(const Corpus *corpus, Results *results, int disguise, uint32_t index,
 	if (status != MDR_OK)
 		give_up("%s: could not be scanned (status %d)", text->id, (int) status);
 	for (uint32_t i = 0; i < verdict.ncategories; i++)
-		scores[i] = (MdrScore) {verdict.categories[i].score, verdict.categories[i].severity};
+		scores[i] = (MdrScore) {verdict.categories[i].score, verdict.categories[i].severity, verdict.categories[i].action > MDR_ALLOW};
 	note(corpus, results, SYSTEM_BOTH, index, scores);
 	results->unknown[index] = verdict.status == MDR_UNKNOWN;
 	if (verdict.action == MDR_REJECT)	/* unknown content, too */
@@ -223,7 +214,7 @@ has_model(const MdrEngine *engine)
 	for (uint32_t i = 0; i < mdr_engine_nrules(engine); i++)
 	{
 		mdr_engine_rule(engine, i, &rule);
-		if (is_model(&rule))
+		if (rule.speaker != MDR_SPEAKER_RULE)
 			return true;
 	}
 	return false;

@@ -50,7 +50,7 @@ graver(const MdrEngine *engine, const MdrVerdict *verdict, uint32_t a, uint32_t 
 }
 
 static MdrStatus
-judge(MdrEngine *engine, MdrArena *arena, const MdrOpinion *opinions, MdrAction cap, MdrVerdict *verdict)
+judge(MdrEngine *engine, MdrArena *arena, MdrAction cap, MdrVerdict *verdict)
 {
 	uint32_t	count = mdr_engine_ncategories(engine);
 	MdrScore   *scores = mdr_alloc_array(arena, count, sizeof(MdrScore));
@@ -59,7 +59,7 @@ judge(MdrEngine *engine, MdrArena *arena, const MdrOpinion *opinions, MdrAction 
 	verdict->ncategories = count;
 	if (scores == NULL || verdict->categories == NULL)
 		return MDR_NO_MEMORY;
-	if (mdr_engine_scores(engine, arena, verdict->findings, verdict->nfindings, opinions, scores) != MDR_OK)
+	if (mdr_engine_scores(engine, arena, verdict->findings, verdict->nfindings, verdict->opinions, scores) != MDR_OK)
 		return MDR_NO_MEMORY;
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -100,8 +100,9 @@ mdr_verdict(MdrEngine *engine, MdrArena *arena, const char *content, size_t leng
 	verdict->unknown = scan.unknown;
 	verdict->findings = scan.findings;
 	verdict->nfindings = scan.nfindings;
+	verdict->opinions = scan.opinions;
 	verdict->cut = scan.cut;
-	status = judge(engine, arena, scan.opinions, cap, verdict);
+	status = judge(engine, arena, cap, verdict);
 	if (status != MDR_OK)
 		return status;
 	check_redaction(&scan, verdict);

@@ -40,6 +40,7 @@ typedef struct MdrVerdict
 	MdrAction	action;			/* the gravest; when unknown, the policy's on_unknown if that is graver, and quarantine for redact */
 	MdrFinding *findings;
 	uint32_t	nfindings;
+	const MdrOpinion *opinions; /* the models', by category; NULL when the policy has none */
 	bool		cut;			/* there were more findings than the verdict keeps (10,000) */
 } MdrVerdict;
 
