@@ -150,9 +150,15 @@ character(const MdrWindow *window, uint32_t position)
 	return window->characters[position / 64] + characters_in(plain->bytes + (position & ~63u), position & 63);
 }
 
+static bool
+is_word_byte(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || (byte & 0x80) != 0;
+}
+
 /*
  * Whether a sentence of the plain view ends within [start, end): at a full stop, question or exclamation mark that a space follows,
- * closing quotes and brackets apart, or at one of Chinese.  A full stop after fewer than three letters is taken for an abbreviation's.
+ * closing quotes and brackets apart, or at one of Chinese.  A full stop after fewer than three letters or digits is taken for an abbreviation's.
  */
 static bool
 sentence_ends(const MdrWindow *window, uint32_t start, uint32_t end)
@@ -171,7 +177,9 @@ sentence_ends(const MdrWindow *window, uint32_t start, uint32_t end)
 		for (uint32_t size = 1; size > 0; next += size)
 			size = next >= end ? 0 : strchr("\"')]*", bytes[next]) != NULL ? 1
 				: end - next >= 3 && (memcmp(bytes + next, "\u201d", 3) == 0 || memcmp(bytes + next, "\u2019", 3) == 0) ? 3 : 0;
-		while (letters < 3 && i - start > letters && (unsigned char) (bytes[i - 1 - letters] | 0x20) >= 'a')
+		if (i > start && strchr("\"')]", bytes[i - 1]) != NULL)
+			letters = 3;
+		while (letters < 3 && i - start > letters && is_word_byte(bytes[i - 1 - letters]))
 			letters++;
 		if (next < end && bytes[next] == ' ' && (bytes[i] != '.' || letters == 3))
 			return true;

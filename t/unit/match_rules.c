@@ -156,6 +156,7 @@ co_occurrence(void)
 		{"They ask him. No harm is done.", "", "not over its end"},
 		{"They ask him? No harm", "", "whatever ends it"},
 		{"(They ask him.) No harm", "", "nor over a bracket behind the end"},
+		{"ask him (him). No harm", "", "nor over an end behind a bracket"},
 		{"ask 一下。伤害", "", "nor over the end of a Chinese one"},
 		{"ask Dr. Harm, e.g. harm", "sentence 0-12", "an abbreviation ends none"},
 		{"ask 3.5 harm", "sentence 0-12", "nor does a number's point"},
