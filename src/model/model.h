@@ -27,6 +27,7 @@ typedef struct MdrModel
 {
 	const struct MdrModelHeader *header;	/* the block of bytes; everything else is reached from here */
 	size_t		length;
+	int			any;			/* the head "any", -1 when there is none */
 } MdrModel;
 
 /* Scripts have thresholds of their own: a text is Han when most of its letters are. */

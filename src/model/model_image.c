@@ -55,8 +55,9 @@ mdr_model_open(const void *bytes, size_t length, MdrModel *model, MdrError *erro
 		return mdr_fail(error, MDR_INVALID, 0, 0, "%s", fault);
 	*model = (MdrModel)
 	{
-		header, length
+		header, length, -1
 	};
+	model->any = mdr_model_head(model, "any");
 	return MDR_OK;
 }
 

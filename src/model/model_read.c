@@ -212,9 +212,8 @@ float
 mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head)
 {
 	const MdrModelScore *score = &model->header->scores[reading->script[head]][head];
-	int			any = mdr_model_head(model, "any");
 	float		z = score->constant + score->self * reading->logit[head]
-		+ (any >= 0 && score->any != 0 ? score->any * reading->logit[any] : 0);
+		+ (model->any >= 0 && score->any != 0 ? score->any * reading->logit[model->any] : 0);
 	float		result = 1 / (1 + expf(-z));
 
 	return reading->logit[head] > -INFINITY && result > 0 ? result < 1 ? result : 1 : 0;
