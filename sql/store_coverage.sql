@@ -8,6 +8,10 @@ FROM moderation.rule WHERE policy = 'terms-of-service' GROUP BY category ORDER B
 SELECT min(hits) > 0 AS hits, min(misses) > 0 AS misses, count(*) = count(DISTINCT rule) AS distinct_rules FROM moderation.rule WHERE policy = 'terms-of-service'
 	AND rule <> category || '.model';
 
+-- The learned model speaks in most of them, cannot refuse alone, and is silent in those that it was not trained for.
+SELECT count(*) >= 10 AS many, max(weight) < 0.7 AS refuses_not, max(severity) AS severity, sum(terms + patterns + hits + misses) AS texts
+	FROM moderation.rule WHERE policy = 'terms-of-service' AND rule = category || '.model';
+
 -- Counted by category and language: written words once each, those of lists included.
 \set SHOW_CONTEXT never
 SELECT $$policy: store_coverage
