@@ -62,7 +62,8 @@ static MdrStatus
 count_words(MdrTrainer *trainer)
 {
 	static const uint32_t nothing[2];
-	MdrTables	tables = {.index = nothing,.index_shift = 63,.index_mask = 1,.row_shift = 63};
+	static const int8_t no_rows[2 * MDR_ROW_BYTES];
+	MdrTables	tables = {.index = nothing,.rows = no_rows,.index_shift = 63,.index_mask = 1,.row_shift = 63};
 	MdrBlock   *block = mdr_alloc(trainer->arena, sizeof(MdrBlock));
 
 	if (block == NULL)
