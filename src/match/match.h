@@ -144,6 +144,9 @@ typedef struct MdrScore
 extern MdrStatus mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *findings, uint32_t nfindings,
 								   const MdrOpinion *opinions, MdrScore *scores);
 
+/* A score's logit as the learned model moves it: of the score clipped to .02...98. */
+extern float mdr_score_logit(float score);
+
 /* Runs every rule's own hits and misses, by the rules alone.  MDR_INVALID with the first that fails. */
 extern MdrStatus mdr_engine_check(MdrEngine *engine, const MdrPolicy *policy, MdrInterrupted interrupted, void *context,
 								  MdrError *error);

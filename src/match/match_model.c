@@ -175,16 +175,23 @@ mdr_finish_models(MdrWindow *window)
 	return status;
 }
 
-/* The clip lets the learned model raise what nobody else sees, but not by itself to a flag, and lower what is certain. */
+/* The clip lets the learned model raise what nobody else sees, and lower what is certain. */
+float
+mdr_score_logit(float score)
+{
+	double		clipped = score < LOWEST_SHIFTED ? LOWEST_SHIFTED : score > HIGHEST_SHIFTED ? HIGHEST_SHIFTED : score;
+
+	return (float) log(clipped / (1 - clipped));
+}
+
 float
 mdr_shift_score(float score, float shift)
 {
-	double		clipped = score < LOWEST_SHIFTED ? LOWEST_SHIFTED : score > HIGHEST_SHIFTED ? HIGHEST_SHIFTED : score;
 	double		shifted;
 
 	if (shift == 0)
 		return score;
-	shifted = 1 / (1 + exp(-(log(clipped / (1 - clipped)) + shift)));
+	shifted = 1 / (1 + exp(-((double) mdr_score_logit(score) + shift)));
 	return shifted < LEAST_OPINION ? 0 : (float) shifted;
 }
 

@@ -81,3 +81,14 @@ CREATE OR REPLACE FUNCTION moderation.policy_risks(policy text DEFAULT NULL, pol
 	AS 'MODULE_PATHNAME', 'moderation_list_risks';
 REVOKE ALL ON FUNCTION moderation.policy_risks(text, int) FROM PUBLIC;
 COMMENT ON FUNCTION moderation.policy_risks(text, int) IS 'how many words a policy version has against each risk of the standards that it names; without a version, the live one';
+
+-- No pinned search_path: the query is the caller's own, runs with the caller's rights, and means what it means to the caller.
+CREATE OR REPLACE FUNCTION moderation.learn(query text, policy text DEFAULT NULL,
+	OUT policy text, OUT policy_version int, OUT category text, OUT learned boolean, OUT decisions bigint,
+	OUT harmless bigint, OUT false_alarms_before bigint, OUT false_alarms_after bigint,
+	OUT violations bigint, OUT missed_before bigint, OUT missed_after bigint)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 20
+	AS 'MODULE_PATHNAME', 'moderation_learn';
+REVOKE ALL ON FUNCTION moderation.learn(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION moderation.learn(text, text) IS 'learn from decisions, a query of (content, category, label boolean): a draft of the policy with a model of its own, and a report on decisions held back';

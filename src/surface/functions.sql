@@ -273,6 +273,7 @@ SELECT p.privilege FROM (VALUES
 	('administrator', 'EXECUTE ON FUNCTION moderation.suspend(text, text)'),
 	('administrator', 'EXECUTE ON FUNCTION moderation.load_policy(text)'),
 	('administrator', 'EXECUTE ON FUNCTION moderation.activate(text, int)'),
+	('administrator', 'EXECUTE ON FUNCTION moderation.learn(text, text)'),
 	('administrator', 'EXECUTE ON FUNCTION moderation.compile_policies()'),
 	('administrator', 'EXECUTE ON FUNCTION moderation.guard(regclass, name[], name, text, moderation.action, boolean)'),
 	('administrator', 'EXECUTE ON FUNCTION moderation.unguard(regclass)'),
