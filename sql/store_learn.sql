@@ -51,12 +51,12 @@ SELECT policy, policy_version, category, learned, decisions, harmless > 10 AS so
 SELECT policy_version, state, document LIKE '%model: learned%' AS learned FROM moderation.policy WHERE policy = 'store_learn' ORDER BY 1;
 CREATE FUNCTION says(policy text) RETURNS TABLE (content text, flagged boolean, action moderation.action) LANGUAGE sql AS
 	$$ SELECT c, (v).flagged, (v).action FROM (SELECT c, moderation.verdict(c, says.policy) AS v
-		FROM (VALUES ('storeword plants in the shop'), ('we will storeword your house'), ('they will come for your house'), ('an otherword')) AS t (c)) AS x $$;
+		FROM (VALUES ('storeword plants in the shop'), ('we will storeword your house'), ('we will come for your house'), ('an otherword')) AS t (c)) AS x $$;
 SELECT * FROM says('store_learn');
 SELECT moderation.activate('store_learn', 2);
 SELECT * FROM says('store_learn');
 SELECT rule, context FROM moderation.explain('storeword plants in the shop', 'store_learn');
-SELECT rule, context FROM moderation.explain('they will come for your house', 'store_learn');
+SELECT rule, context FROM moderation.explain('we will come for your house', 'store_learn');
 SELECT moderation.activate('store_learn', 1);
 SELECT * FROM says('store_learn');
 

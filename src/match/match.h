@@ -108,7 +108,7 @@ extern const char *mdr_engine_context(const MdrEngine *engine, int index);
 typedef struct MdrOpinion
 {
 	float		score;			/* the category's model weight times mdr_model_score(), less what a context excuses; 0 below .01 */
-	float		shift;			/* by how much the learned model moves the category's logit, -3 to 3 */
+	float		shift;			/* by how much the learned model moves the category's logit, -4 to 4 */
 } MdrOpinion;
 
 typedef struct MdrScan

@@ -9,7 +9,7 @@
  *			that the category names, that counts anywhere in the content, and that was seen; below .01 it is 0.  0 without a model.
  *
  * A model that was learned from a site's own decisions (MdrLearned) moves the outcome: with d the highest logit of any window, within
- * -3..3, the score becomes sigmoid(logit(score clipped to .02...98) + d) where d is not 0; below .01 it is 0.
+ * -4..4, the score becomes sigmoid(logit(score clipped to .02...98) + d) where d is not 0; below .01 it is 0.
  *
  * The severity is that of the gravest rule that was not excused altogether.  Where m is a tenth, or what flags, the model has a finding
  * as rule "<category>.model" of severity 1: alone it comes to what the policy does at that severity.  A smaller m ranks contents, but

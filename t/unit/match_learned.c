@@ -62,7 +62,7 @@ static double
 shifted(double score, double shift)
 {
 	double		p = fmin(0.98, fmax(0.02, score));
-	double		q = 1 / (1 + exp(-(log(p / (1 - p)) + fmin(3, fmax(-3, shift)))));
+	double		q = 1 / (1 + exp(-(log(p / (1 - p)) + fmin(4, fmax(-4, shift)))));
 
 	return q < 0.01 ? 0 : q;
 }
@@ -204,7 +204,7 @@ corrected(void)
 	ok(logit_of(BAD) > 2 && logit_of(GOOD) < -2, "the model has learned");
 	moves(&made, BAD " half", 0.5, MDR_REJECT, "a flag becomes a refusal where a rule of severity 2 agrees");
 	moves(&made, BAD " least", 0.2, MDR_FLAG, "what was nothing is flagged");
-	moves(&made, BAD, 0, MDR_ALLOW, "out of nothing it makes no flag");
+	moves(&made, BAD, 0, MDR_FLAG, "out of nothing it makes a flag, and no more");
 	moves(&made, GOOD " most", 0.9, MDR_ALLOW, "a refusal can become nothing");
 	moves(&made, GOOD " half", 0.5, MDR_ALLOW, "and so can a flag");
 	moves(&made, GOOD " least", 0.2, MDR_ALLOW, "and what was nothing is less");
