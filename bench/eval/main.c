@@ -10,12 +10,14 @@
  *	--rules				adds what each rule did
  *	--ids SET			adds which texts of a set were missed or wrongly flagged; SET may be "all"
  *	--disguises			adds what is still caught of texts in disguise
+ *	--disguise KIND		measures the texts in a disguise, and only those that it changes
  *	--functions FOLDER	adds function tests; then PLACE may be left out
  *	--docs PAGE			puts the tables into the page, too
  *
  * Output: tables on stdout.  Memory: an arena, until the program ends.  On error: says why, and ends with 1.
  */
 #include "eval.h"
+#include "disguise.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +36,7 @@ typedef struct Wanted
 {
 	bool		rules;
 	bool		disguises;
+	int			disguise;		/* that all texts wear, or PLAIN */
 	const char *ids;
 	const char *functions;
 	const char *docs;
@@ -42,6 +45,17 @@ typedef struct Wanted
 	char	  **places;
 	int			nplaces;
 } Wanted;
+
+static int
+find_disguise(const char *name)
+{
+	for (uint32_t i = 0; i < disguise_count(); i++)
+		if (strcmp(disguise_kind(i)->name, name) == 0)
+			return (int) i;
+	for (uint32_t i = 0; i < disguise_count(); i++)
+		fprintf(stderr, "%s\n", disguise_kind(i)->name);
+	give_up("no such disguise: %s; those above are known", name);
+}
 
 static void
 read_arguments(int argc, char **argv, MdrArena *arena, Wanted *wanted)
@@ -56,6 +70,8 @@ read_arguments(int argc, char **argv, MdrArena *arena, Wanted *wanted)
 			wanted->rules = true;
 		else if (strcmp(argv[i], "--disguises") == 0)
 			wanted->disguises = true;
+		else if (strcmp(argv[i], "--disguise") == 0 && more)
+			wanted->disguise = find_disguise(argv[++i]);
 		else if (strcmp(argv[i], "--ids") == 0 && more)
 			wanted->ids = argv[++i];
 		else if (strcmp(argv[i], "--functions") == 0 && more)
@@ -70,7 +86,7 @@ read_arguments(int argc, char **argv, MdrArena *arena, Wanted *wanted)
 			wanted->places[wanted->nplaces++] = argv[i];
 	}
 	if (wanted->nplaces == 0 && wanted->functions == NULL)
-		give_up("usage: %s [--rules] [--ids SET] [--disguises] [--functions FOLDER] [--docs PAGE] [POLICY...] PLACE...", argv[0]);
+		give_up("usage: %s [--rules] [--ids SET] [--disguises] [--disguise KIND] [--functions FOLDER] [--docs PAGE] [POLICY...] PLACE...", argv[0]);
 }
 
 static void
@@ -125,7 +141,7 @@ int
 main(int argc, char **argv)
 {
 	Corpus		corpus = {.arena = must(mdr_arena_create(0))};
-	Wanted		wanted = {0};
+	Wanted		wanted = {.disguise = PLAIN};
 	Results		results;
 	double		began = seconds();
 	double		scoring;
@@ -135,7 +151,7 @@ main(int argc, char **argv)
 	corpus.engine = open_policy(corpus.arena, wanted.policies, wanted.npolicies);
 	read_corpus(&corpus, wanted.places, wanted.nplaces);
 	scoring = seconds();
-	score_corpus(&corpus, PLAIN, &results);
+	score_corpus(&corpus, wanted.disguise, &results);
 	fprintf(stderr, "%u texts of %u sets, read in %.1f s, scored in %.1f s\n", corpus.ntexts, corpus.nsets, scoring - began,
 			seconds() - scoring);
 	for (uint32_t i = 0; i < corpus.ntexts; i++)

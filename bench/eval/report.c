@@ -48,7 +48,7 @@ outcome_of(const Corpus *corpus, const Results *results, const Set *set, int ben
 
 	for (uint32_t i = set->first; i < set->first + set->count; i++)
 	{
-		if (corpus->texts[i].benign != benign)
+		if (corpus->texts[i].benign != benign || results->left_out[i])
 			continue;
 		outcome.texts++;
 		for (int j = 0; j < results->nsystems; j++)
@@ -192,7 +192,7 @@ collect(const Corpus *corpus, const Results *results, System system, Selection s
 		bool		flagged = results->action[system][cell(results, i, category)] >= MDR_FLAG;
 		bool		positive = text->label[category] == 1;
 
-		if (text->label[category] == NO_LABEL || (selection.language >= 0 && text->language != (uint32_t) selection.language))
+		if (text->label[category] == NO_LABEL || results->left_out[i] || (selection.language >= 0 && text->language != (uint32_t) selection.language))
 			continue;
 		points[n++] = (Point) {results->score[system][cell(results, i, category)], positive};
 		counts->positive += positive;

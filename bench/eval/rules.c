@@ -97,7 +97,7 @@ print_ids(const Corpus *corpus, const Results *results, const char *name, FILE *
 		const char *set = corpus->sets[text->set].name;
 		bool		flagged = results->outcome[SYSTEM_BOTH][i] & FLAGGED;
 
-		if (text->benign == NO_LABEL || flagged != (text->benign == 1) || (strcmp(name, "all") != 0 && strcmp(name, set) != 0))
+		if (text->benign == NO_LABEL || results->left_out[i] || flagged != (text->benign == 1) || (strcmp(name, "all") != 0 && strcmp(name, set) != 0))
 			continue;
 		fprintf(out, "%s %s %s:", flagged ? "flagged" : "missed", set, text->id);
 		print_categories(corpus, results, i, !flagged, out);

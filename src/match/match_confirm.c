@@ -151,6 +151,16 @@ known(int *memory, bool (*ask) (const MdrText *text, uint32_t position), const M
 	return *memory != 0;
 }
 
+/* Whether a single letter of the plain view is a piece of a word that was spread:  f.l.u.e.n.t  has no "u". */
+static bool
+is_fragment(const MdrWindow *window, const Place *place)
+{
+	if (window->closed == NULL || place->text->view != MDR_VIEW_PLAIN || place->end - place->start > 1)
+		return false;
+	return (place->start > 0 && window->closed[(place->start - 1) / 64] >> ((place->start - 1) % 64) & 1)
+		|| (window->closed[place->end / 64] >> (place->end % 64) & 1);
+}
+
 /* Whether a use of the literal at this place counts; *end becomes its end. */
 static bool
 use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32_t *end)
@@ -158,6 +168,8 @@ use_counts(const MdrWindow *window, Place *place, const MdrImageUse *use, uint32
 	const MdrText *text = place->text;
 
 	*end = place->end;
+	if (is_fragment(window, place))
+		return false;
 	if ((use->flags & MDR_LEFT) && !known(&place->left, mdr_text_boundary, text, place->start))
 		return false;
 	if (use->tail != 0)

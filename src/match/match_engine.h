@@ -141,6 +141,7 @@ typedef struct MdrWindow
 	MdrSpans	members;		/* of all_of groups */
 	MdrSpans	signs;			/* of contexts */
 	MdrSpans	allowed;
+	uint64_t   *closed;			/* bit per byte of the plain view: taken out between spread letters; NULL when there are none */
 	const uint32_t *characters; /* before each block of 64 bytes of the plain view; made when needed */
 	uint64_t	seen;			/* contexts that were seen in any window so far, as bits */
 	MdrModelReading model;

@@ -4,7 +4,7 @@
  *		excuses loses weight.
  *
  * Everything is sorted once and then swept, so that a text made of nothing but a rule's words costs n log n.  Distances are
- * characters of the plain view.
+ * characters of the plain view, but for what stands between the letters of spread words.
  *
  * Input: a window's spans.  Output: findings, positions in the content as given.  Locks: none.  Memory: the engine's scratch
  * arena.  On error: a status.
@@ -122,6 +122,19 @@ characters_in(const char *bytes, uint32_t length)
 	return characters;
 }
 
+/* The same for the plain view from a block's start on, at most to its end, less what stands between the letters of spread words. */
+static uint32_t
+read_in(const MdrWindow *window, uint32_t block, uint32_t length)
+{
+	const char *bytes = window->text[MDR_VIEW_PLAIN].bytes + block;
+	uint32_t	characters = characters_in(bytes, length);
+	uint64_t	closed = window->closed == NULL || length == 0 ? 0 : window->closed[block / 64] << (64 - length) >> (64 - length);
+
+	for (; closed != 0; closed &= closed - 1)
+		characters -= ((unsigned char) bytes[__builtin_ctzll(closed)] & 0xC0) != 0x80;
+	return characters;
+}
+
 /* Characters of the plain view before each block of it. */
 static MdrStatus
 count_characters(MdrWindow *window)
@@ -135,7 +148,7 @@ count_characters(MdrWindow *window)
 	for (uint32_t i = 0; i < plain->length; i += 64)
 	{
 		blocks[i / 64] = characters;
-		characters += characters_in(plain->bytes + i, plain->length - i < 64 ? plain->length - i : 64);
+		characters += read_in(window, i, plain->length - i < 64 ? plain->length - i : 64);
 	}
 	if (plain->length % 64 == 0)
 		blocks[plain->length / 64] = characters;
@@ -146,8 +159,7 @@ count_characters(MdrWindow *window)
 static uint32_t
 character(const MdrWindow *window, uint32_t position)
 {
-	const MdrText *plain = &window->text[MDR_VIEW_PLAIN];
-	return window->characters[position / 64] + characters_in(plain->bytes + (position & ~63u), position & 63);
+	return window->characters[position / 64] + read_in(window, position & ~63u, position & 63);
 }
 
 static bool

@@ -53,18 +53,47 @@ check_pattern(MdrCompiler *compiler, const MdrPcre *pcre, const char *pattern, M
 }
 
 /* One pattern of a rule or context: spelt, checked, recorded. */
+/*
+ * At which ends a match must be a whole word, for the joined view, in which "\\b" is left out: where the pattern, or an alternative of the
+ * group that it begins or ends with, has one.
+ */
+static uint32_t
+word_flags(const char *pattern, size_t length)
+{
+	uint32_t	flags = strncmp(pattern, "\\b", 2) == 0 ? MDR_LEFT : 0;
+	int			depth = 0;
+
+	if (length >= 2 && strcmp(pattern + length - 2, "\\b") == 0)
+		flags |= MDR_RIGHT;
+	for (size_t i = 0; i < length && pattern[0] == '(' && (i == 0 || depth > 0); i += 1 + (pattern[i] == '\\'))
+	{
+		depth += (pattern[i] == '(') - (pattern[i] == ')');
+		if (strncmp(pattern + i, "\\b", 2) == 0 && i > 0 && strchr("(:|", pattern[i - 1]) != NULL)
+			flags |= MDR_LEFT;
+	}
+	depth = 0;
+	for (size_t i = length; i > 0 && pattern[length - 1] == ')' && (i == length || depth > 0); i--)
+	{
+		bool		escaped = i > 1 && pattern[i - 2] == '\\';
+
+		depth += !escaped && pattern[i - 1] == ')';
+		depth -= !escaped && pattern[i - 1] == '(';
+		if (i >= 2 && i < length && strncmp(pattern + i - 2, "\\b", 2) == 0 && strchr(")|", pattern[i]) != NULL)
+			flags |= MDR_RIGHT;
+	}
+	return flags;
+}
+
 static MdrStatus
 add_pattern(MdrCompiler *compiler, const MdrPcre *pcre, const char *pattern, const MdrPlace *place, const char *rule,
 			MdrUseKind kind, uint32_t owner, uint32_t views)
 {
 	MdrImagePattern *record = &compiler->patterns[compiler->npatterns];
-	size_t		length = strlen(pattern);
 
 	record->owner = owner;
 	record->kind = kind;
 	record->views = views & ~(1u << MDR_VIEW_SQUEEZED);
-	record->flags = (strncmp(pattern, "\\b", 2) == 0 ? MDR_LEFT : 0)
-		| (length >= 2 && strcmp(pattern + length - 2, "\\b") == 0 ? MDR_RIGHT : 0);
+	record->flags = word_flags(pattern, strlen(pattern));
 	for (int view = 0; view < MDR_NSPELLINGS; view++)
 	{
 		MdrBuffer	spelt = {compiler->scratch};
@@ -102,7 +131,7 @@ add_all(MdrCompiler *compiler, const MdrPcre *pcre)
 	for (uint32_t c = 0; c < policy->ncontexts; c++)
 		for (uint32_t i = 0; status == MDR_OK && i < policy->contexts[c].patterns.count; i++)
 			status = add_pattern(compiler, pcre, policy->contexts[c].patterns.items[i], &policy->contexts[c].patterns.places[i],
-								 NULL, MDR_USE_CONTEXT, c, 1u << MDR_VIEW_PLAIN);
+								 NULL, MDR_USE_CONTEXT, c, policy->views);
 	for (uint32_t r = 0; r < policy->nrules; r++)
 		for (uint32_t i = 0; status == MDR_OK && i < policy->rules[r].patterns.count; i++)
 			status = add_pattern(compiler, pcre, policy->rules[r].patterns.items[i], &policy->rules[r].patterns.places[i],

@@ -93,6 +93,17 @@ scan_view(MdrWindow *window, MdrView view)
 	return status == MDR_OK ? mdr_find_candidates(window, view) : status;
 }
 
+/* Notes what the joined view has taken out of words. */
+static MdrStatus
+find_closed(MdrWindow *window)
+{
+	window->closed = mdr_alloc_array(window->engine->scratch, window->text[MDR_VIEW_PLAIN].length / 64 + 1, sizeof(uint64_t));
+	if (window->closed == NULL)
+		return MDR_NO_MEMORY;
+	mdr_text_closed(&window->text[MDR_VIEW_JOINED], window->closed);
+	return MDR_OK;
+}
+
 /* Finds literals and candidates, in every view that the text shows signs of. */
 static MdrStatus
 scan_views(MdrWindow *window, const char *content)
@@ -110,6 +121,8 @@ scan_views(MdrWindow *window, const char *content)
 		if (!(views & (1u << view)))
 			continue;
 		status = mdr_text_view(engine->scratch, plain, view, &window->text[view]);
+		if (status == MDR_OK && view == MDR_VIEW_JOINED)
+			status = find_closed(window);
 		if (status == MDR_OK)
 			status = scan_view(window, view);
 	}
@@ -154,6 +167,7 @@ scan_window(MdrWindow *window, const char *content)
 	memset(&window->signs, 0, sizeof(MdrSpans));
 	memset(&window->allowed, 0, sizeof(MdrSpans));
 	window->characters = NULL;
+	window->closed = NULL;
 	status = scan_views(window, content);
 	if (status == MDR_OK)
 		mdr_read_models(window);

@@ -8,7 +8,7 @@
  * at an end drops the word boundary there.  A "*" that a list brings into the middle of a term becomes a gap: the literal
  * up to it is looked for, and what must follow after the rest of the word is kept beside the use as its tail.
  *
- * Contexts excuse, so they are looked for in the plain view only: a disguised excuse is none.
+ * Contexts are looked for in every view: who spreads or respells a text does so with its excuses, too.
  *
  * Input: the policy's tree.  Output: compiler->uses, and then literals and unique_uses, in
  * compiler->scratch.  Locks: none.  On error
@@ -383,15 +383,39 @@ check_characters(MdrCompiler *compiler, const char *term, MdrPlace place, const 
 	return MDR_OK;
 }
 
+/*
+ * The views that a term is looked for in.  The joined view has no signs that stand apart; "guaranteed £" without its sign would be
+ * another term, so one that begins or ends with such a sign is not looked for there.
+ */
+static uint32_t
+views_of(const char *term, const Owner *owner)
+{
+	static const char *const signs[] = {"$", "+", "%", "#", "@", "=", "\u00A3", "\u20AC", "\u00A5"};
+	size_t		length = strlen(term);
+	uint32_t	views = owner->views;
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+	{
+		size_t		size = strlen(signs[i]);
+
+		if (length >= size && (memcmp(term, signs[i], size) == 0 || memcmp(term + length - size, signs[i], size) == 0))
+			views &= ~(1u << MDR_VIEW_JOINED);
+	}
+	return views;
+}
+
 static MdrStatus
-compile_strings(MdrCompiler *compiler, const MdrStrings *strings, const Owner *owner)
+compile_strings(MdrCompiler *compiler, const MdrStrings *strings, const Owner *given)
 {
 	for (uint32_t i = 0; i < strings->count; i++)
 	{
+		Owner		its_own = *given;
+		const Owner *owner = &its_own;
 		Template	template;
 		uint32_t	chosen[MAX_REFERENCES] = {0};
 		MdrStatus	status = check_characters(compiler, strings->items[i], strings->places[i], owner->rule);
 
+		its_own.views = views_of(strings->items[i], given);
 		if (status == MDR_OK)
 			status = cut_template(compiler, strings->items[i], strings->places[i], owner, &template);
 		if (status == MDR_OK && keep_parts(&template, owner))
@@ -533,7 +557,7 @@ mdr_compile_terms(MdrCompiler *compiler)
 	for (uint32_t i = 0; status == MDR_OK && i < policy->ncontexts; i++)
 	{
 		count = 0;
-		owner = (Owner) {MDR_USE_CONTEXT, i, 0, 1u << MDR_VIEW_PLAIN, NULL, &count};
+		owner = (Owner) {MDR_USE_CONTEXT, i, 0, policy->views, NULL, &count};
 		status = compile_strings(compiler, &policy->contexts[i].terms, &owner);
 	}
 	for (uint32_t i = 0; status == MDR_OK && i < policy->nrules; i++)

@@ -80,6 +80,12 @@ extern MdrStatus mdr_text_view(MdrArena *arena, const MdrText *plain, MdrView vi
 extern MdrStatus mdr_text_view_term(MdrArena *arena, MdrView view, const char *term, size_t length,
 									char **out, uint32_t *out_length);
 
+/*
+ * Of a joined view: sets the bits (one a byte of the plain view, which the caller has zeroed) of what was taken out between the letters
+ * of spread words, so that a distance can be told as it would be without the disguise.
+ */
+extern void mdr_text_closed(const MdrText *joined, uint64_t *bits);
+
 /* The span [start, end) of the view as a span of the text as given, in bytes, covering every byte that took part. */
 extern void mdr_text_span(const MdrText *text, uint32_t start, uint32_t end, uint32_t *given_start, uint32_t *given_end);
 

@@ -30,7 +30,7 @@
  * Increased whenever the rules of this folder change that are not in the table: composition, views, boundaries.
  * Compiled policies carry mdr_text_fold_version().
  */
-#define RULES_VERSION	2
+#define RULES_VERSION	3
 
 #define FRONT	16				/* zero bytes before the folded text, for the vectors of text_signs.c */
 #define BACK	80				/* bytes behind it that may be overwritten, and that are there to be read */

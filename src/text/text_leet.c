@@ -115,6 +115,13 @@ sign_is_letter(const char *bytes, uint32_t i, uint32_t size, uint32_t length)
 	return true;
 }
 
+/* Whether a sign that is a letter only between letters has one beside it, or another sign that is read as one. */
+static bool
+is_beside(char c)
+{
+	return is_alnum(c) || c == '@' || c == '$' || c == '!';
+}
+
 /* Length in bytes of the character at i if it may be part of a token; 0 if it ends one.  *sign: a symbol, no digit. */
 static uint32_t
 token_character(const MdrText *plain, uint32_t i, bool *sign)
@@ -132,7 +139,9 @@ token_character(const MdrText *plain, uint32_t i, bool *sign)
 		*sign = true;
 		if (strchr("!+|(", bytes[i]) != NULL)
 		{
-			if (i == 0 || i + 1 >= length || !is_alnum(bytes[i - 1]) || !is_alnum(bytes[i + 1]))
+			bool		first = i == 0 || bytes[i - 1] == ' ';
+
+			if (i + 1 >= length || !is_beside(bytes[i + 1]) || !(first ? bytes[i] == '!' && is_letter(bytes[i + 1]) : is_beside(bytes[i - 1])))
 				return 0;
 			return bytes[i] != '(' || memchr(bytes + i, ')', length - i < CALL ? length - i : CALL) == NULL ? 1 : 0;
 		}

@@ -9,6 +9,22 @@
  */
 #include "text/text_parts.h"
 
+void
+mdr_text_closed(const MdrText *joined, uint64_t *bits)
+{
+	const MdrOffsetMap *map = joined->map;
+
+	for (uint32_t i = 0; map != NULL && i < map->n; i++)
+	{
+		const MdrMapEntry *entry = &map->entries[i];
+
+		if (entry->out_length > 0 || !(joined->changed[entry->out / 64] >> (entry->out % 64) & 1))
+			continue;
+		for (uint32_t at = entry->in; at < entry->in + entry->count * entry->in_length; at++)
+			bits[at / 64] |= UINT64_C(1) << (at % 64);
+	}
+}
+
 static MdrMapEntry *
 new_entry(MdrArena *arena, MdrOffsetMap **map)
 {

@@ -150,14 +150,30 @@ no_spaces_script(const char *text)
 	return false;
 }
 
+/* Whether the byte of the plain text is one that the joined view takes out between spread letters. */
+static bool
+is_closed(const MdrText *joined, uint32_t at)
+{
+	uint64_t	bits[64] = {0};
+
+	if (joined == NULL || joined->length >= 64 * 64 / 4)
+		return false;
+	mdr_text_closed(joined, bits);
+	return bits[at / 64] >> (at % 64) & 1;
+}
+
 static void
 by_loop(const Term *terms, const char *given, FoundSet *set)
 {
 	MdrArena   *arena = mdr_arena_create(0);
 	MdrText		texts[MDR_NVIEWS];
+	MdrText		spread;
+	const MdrText *joined = NULL;
 
 	set->count = 0;
 	mdr_text_fold(arena, given, strlen(given), &texts[0]);
+	if (texts[0].views & (1u << MDR_VIEW_JOINED) && mdr_text_view(arena, &texts[0], MDR_VIEW_JOINED, &spread) == MDR_OK)
+		joined = &spread;
 	for (int view = 0; view < MDR_NVIEWS; view++)
 	{
 		const MdrText *text = &texts[view];
@@ -184,6 +200,8 @@ by_loop(const Term *terms, const char *given, FoundSet *set)
 					|| (!terms[t].right && !mdr_text_boundary(text, at + length))
 					|| (no_spaces_script(terms[t].text) && !terms[t].left && !terms[t].right
 						&& !mdr_text_whole_words(text, at, at + length)))
+					continue;
+				if (view == 0 && length == 1 && ((at > 0 && is_closed(joined, at - 1)) || is_closed(joined, at + 1)))
 					continue;
 				first = at;
 				last = at + length;

@@ -196,7 +196,11 @@ contexts(void)
 		{"he said bomb", "cat 8-12", "not a context of this rule"},
 		{"chapter one gun", "own 12-15", "a rule's own contexts replace the category's"},
 		{"police said knife", "none 12-17", "or nothing excuses"},
-		{"p o l i c e  s a i d bomb", "cat 21-25", "a disguised context is none"},
+		{"p o l i c e  s a i d bomb", "cat 21-25*0.40", "a context in disguise"},
+		{"p.o.l.i.c.e s.a.i.d b.o.m.b", "cat 20-27/joined*0.40", "both in disguise"},
+		{"p0lice said bomb", "cat 12-16*0.40", "a context with a digit in it"},
+		{"b.o.m.b 12345678 r.e.p.o.r.t.e.d", "cat 0-7/joined*0.40", "as far as may be, spread letters taken together"},
+		{"b.o.m.b 123456789 r.e.p.o.r.t.e.d", "cat 0-7/joined", "too far by one, the same"},
 		{NULL}
 	});
 	unmake(&made);
@@ -229,7 +233,10 @@ views(void)
 							RULE("plain", "terms: [kill], views: [plain]")
 							RULE("leet", "patterns: ['\\bki[ls]{2}\\b'], views: [leet]")
 							RULE("join", "patterns: ['\\bmake\\s+a\\s+gun\\b', '买.{0,2}枪支']")
-							RULE("group", "all_of: [[kill], [them]]"));
+							RULE("group", "all_of: [[kill], [them]]")
+							RULE("near", "all_of: [[knife], [throat, u]], within: 12")
+							RULE("sign", "terms: ['prize $']")
+							RULE("ends", "patterns: ['(?:\\bps|p图).{0,8}\\bav\\b', '(?:fake|\\bps).{0,8}(?:nude|\\bav\\b)']"));
 
 	find_all(&made, (const Case[]) {
 		{"k1ll", "t 0-4/leet leet 0-4/leet", "digits for letters"},
@@ -241,6 +248,14 @@ views(void)
 		{"炸*弹", "t 0-7/joined", "a Chinese term through punctuation"},
 		{"kill them k1ll", "group 0-9 t 0-4 plain 0-4 leet 0-4 group 5-14/leet t 10-14/leet leet 10-14/leet", "what the plain text has is told once only"},
 		{"k1ll th3m", "group 0-9/leet t 0-4/leet leet 0-4/leet", "words of a group in a view"},
+		{"k.n.i.f.e t.h.r.o.a.t", "near 0-21/joined", "the distance of spread words is that of their letters"},
+		{"k.n.i.f.e a t.h.r.o.a.t", "", "too far all the same"},
+		{"knife u", "near 0-7", "a single letter"},
+		{"knife f.l.u.n.k", "", "not one that is a piece of a spread word"},
+		{"p.r.i.z.e", "", "a term with a sign at its end is another without"},
+		{"p.r.i.z.e $", "", "and is not looked for among spread letters"},
+		{"p.s a.v", "", "two letters are not spread"},
+		{"a p.i.p.s do h.a.v.e", "", "a pattern's words begin and end where words do"},
 		{NULL}
 	});
 	unmake(&made);
