@@ -34,7 +34,7 @@
 PG_FUNCTION_INFO_V1(moderation_learn);
 
 #define ROWS_AT_ONCE 500
-#define NOTICE_MS 2000			/* how often progress is told */
+#define NOTICE_MS 1000			/* how often progress is told */
 
 /* A category is learned from so many decisions of either kind at least: with one kind only, all would become that kind. */
 #define LEAST_OF_A_LABEL 5
@@ -74,8 +74,9 @@ typedef struct Learn
 	TupleDesc	row_type;
 	int64		ndecisions;
 	MdrArena   *scratch;		/* one content's */
+	bool		fitting;		/* within maintenance_work_mem */
 	const char *doing;			/* for progress */
-	double		done;			/* 0..1 of it, or a number of rows */
+	double		done;			/* 0..1 of it */
 	TimestampTz told;			/* when progress was told last */
 	ErrorData  *held_error;		/* raised in telling it, while the core was at work */
 } Learn;
@@ -88,10 +89,10 @@ tell(Learn *learn)
 	if (!TimestampDifferenceExceeds(learn->told, now, NOTICE_MS))
 		return;
 	learn->told = now;
-	if (learn->done <= 1)
+	if (learn->done > 0)
 		ereport(NOTICE, (errmsg("learning: %s, %d %%", learn->doing, (int) (100 * learn->done))));
 	else
-		ereport(NOTICE, (errmsg("learning: %s, %.0f decisions", learn->doing, learn->done)));
+		ereport(NOTICE, (errmsg("learning: %s, " INT64_FORMAT " decisions", learn->doing, learn->ndecisions)));
 }
 
 /* For the core: tells progress, too.  What telling raises is held back until the core has returned. */
@@ -132,6 +133,11 @@ check(Learn *learn, MdrStatus status, const MdrError *error)
 		return;
 	if (learn->held_error != NULL)
 		ReThrowError(learn->held_error);
+	if (status == MDR_NO_MEMORY && learn->fitting)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory while learning from " INT64_FORMAT " decisions", learn->ndecisions),
+				 errhint("Increase \"maintenance_work_mem\", or give fewer decisions.")));
 	mdr_raise(status, error);
 }
 
@@ -261,7 +267,6 @@ read_decisions(Learn *learn, const char *query)
 		{
 			CHECK_FOR_INTERRUPTS();
 			take_row(learn, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-			learn->done = 2 + (double) learn->ndecisions;
 		}
 		SPI_freetuptable(SPI_tuptable);
 		MemoryContextSwitchTo(caller);
@@ -371,6 +376,7 @@ fit(Learn *learn)
 	MdrStatus	status;
 
 	training.nheads = choose_heads(learn, heads);
+	learn->fitting = true;
 	check(learn, mdr_trainer_create(arena, &training, &trainer, &error), &error);
 	learn->doing = "taking in";
 	each_decision(learn, teach, trainer);
@@ -379,12 +385,8 @@ fit(Learn *learn)
 	if (status == MDR_OK)
 		status = mdr_policy_with_learned(arena, learn->document, learn->document_length, heads, training.nheads, learn->ndecisions,
 										 bytes, length, &document, &document_length, &error);
-	if (status == MDR_NO_MEMORY)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory while learning from " INT64_FORMAT " decisions", learn->ndecisions),
-				 errhint("Increase \"maintenance_work_mem\", or give fewer decisions.")));
 	check(learn, status, &error);
+	learn->fitting = false;
 	return cstring_to_text_with_len(document, (int) document_length);
 }
 
@@ -478,7 +480,7 @@ moderation_learn(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "moderation learn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller;
-	Learn		learn = {.context = context, .doing = "reading", .done = 2, .told = GetCurrentTimestamp()};
+	Learn		learn = {.context = context, .doing = "reading", .told = GetCurrentTimestamp()};
 	MdrEngine  *draft;
 	text	   *document;
 	int			version;
