@@ -5,6 +5,8 @@
  */
 #include "match_tap.h"
 
+#include "match/match_image.h"
+
 #include <math.h>
 
 #define HEADED "policy: p\nviews: []\ncategories:\n  - {id: a, clause: {en: a}}\n  - {id: b, clause: {en: b}}\n"
@@ -275,6 +277,97 @@ errors(void)
 	   "a document that is none gets no model");
 }
 
+/* Bytes of the image that are wrong, with a right checksum: it need not be refused, but may do no harm.  Sanitizers see whether it does. */
+static void
+damaged(void)
+{
+	Made		made = make(with_model("model: built-in\n" HEADED A_RULES, 40, nweights));
+	const MdrImageHeader *header = (const MdrImageHeader *) made.image;
+	const size_t model = header->sections[MDR_LEARNED].offset;
+	char	   *image = malloc(made.length);
+	unsigned	opened = 0,
+				refused = 0,
+				broken = 0;
+
+	for (int i = 0; i < 4000; i++)
+	{
+		/* Half of them in the model's header, where offsets and sizes are, and the rest anywhere. */
+		size_t		at = i % 2 ? model + roll(1024) : roll((uint32_t) made.length);
+		MdrEngine  *engine;
+		MdrVerdict	verdict;
+		MdrError	error;
+
+		memcpy(image, made.image, made.length);
+		image[at] = (char) roll(256);
+		((MdrImageHeader *) image)->checksum = mdr_image_checksum(image, made.length);
+		if (mdr_engine_open(image, made.length, &engine, &error) != MDR_OK)
+		{
+			refused++;
+			continue;
+		}
+		opened++;
+		broken += mdr_verdict(engine, arena, BAD " half z0rblax", strlen(BAD " half z0rblax"), MDR_REJECT, NULL, NULL, &verdict) == MDR_BROKEN;
+		mdr_engine_close(engine);
+	}
+	ok(opened > 100 && refused > 100 && broken == 0, "an image with a damaged byte and a right checksum does no harm");
+	free(image);
+	unmake(&made);
+}
+
+/* Fails the n-th allocation of a step, for every n until the step succeeds. */
+static void
+memory(void)
+{
+	static const char *const categories[] = {"a"};
+	Made		made = make(with_model("model: built-in\n" HEADED A_RULES, 40, nweights));
+	unsigned	wrong = 0;
+	MdrError	error;
+	long		n;
+
+	for (n = 1;; n++)
+	{
+		MdrVerdict	verdict;
+		MdrStatus	status;
+
+		mdr_test_fail_alloc(n);
+		status = mdr_verdict(made.engine, arena, BAD " half", strlen(BAD " half"), MDR_REJECT, NULL, NULL, &verdict);
+		mdr_test_fail_alloc(0);
+		wrong += status != MDR_OK && status != MDR_NO_MEMORY;
+		if (status == MDR_OK)
+			break;
+	}
+	ok(wrong == 0 && n > 10, "each of %ld allocations of a verdict that fails is reported", n - 1);
+	for (n = 1;; n++)
+	{
+		char	   *out;
+		size_t		length;
+		MdrStatus	status;
+
+		mdr_test_fail_alloc(n);
+		status = mdr_policy_with_learned(arena, HEADED, strlen(HEADED), categories, 1, 1, weights, 100, &out, &length, &error);
+		mdr_test_fail_alloc(0);
+		wrong += status != MDR_OK && (status != MDR_NO_MEMORY || out != NULL);
+		if (status == MDR_OK)
+			break;
+	}
+	ok(wrong == 0 && n > 10, "and each of %ld of writing a model into a document", n - 1);
+	for (n = 1;; n++)
+	{
+		char	   *image;
+		size_t		length;
+		MdrStatus	status;
+
+		mdr_test_fail_alloc(n);
+		status = mdr_compile(arena, made.policy, NULL, NULL, &image, &length, &error);
+		mdr_test_fail_alloc(0);
+		wrong += status != MDR_OK && (status != MDR_NO_MEMORY || image != NULL);
+		if (status == MDR_OK)
+			break;
+	}
+	ok(wrong == 0 && n > 10, "and each of %ld of compiling it", n - 1);
+	unmake(&made);
+}
+
 int
 main(void)
 {
@@ -284,6 +377,8 @@ main(void)
 	corrected();
 	clipped();
 	errors();
+	damaged();
+	memory();
 	mdr_arena_destroy(arena);
 	mdr_text_release();
 	return done();
