@@ -27,7 +27,7 @@ my $learn = q{SELECT count(*) FROM moderation.learn('TABLE decision')};
 my ($out, $err) = ('', '');
 my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $learn ], '>', \$out, '2>', \$err,
 	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-$psql->pump until $err =~ /NOTICE:  learning: (?!reading, 0 )\w+/ || !$psql->pumpable;
+$psql->pump until $err =~ /NOTICE:  learning: (?!preparing|reading, 0 )\w+/ || !$psql->pumpable;
 like($err, qr/^NOTICE:  learning: \w+, \d/m, 'it says what it is doing, and how far it is');
 my ($written, $written_err, $loaded_err);
 ($written) = $node->psql('postgres', q{SET lock_timeout = '5s'; INSERT INTO post VALUES ('ann', 'hello')}, stderr => \$written_err);

@@ -43,10 +43,16 @@ PG_FUNCTION_INFO_V1(moderation_learn);
 #define HELD_BACK 5
 
 /* The model: some thousand decisions do not fill more rows than these. */
-#define LEARN_BITS 15
-#define LEARN_EPOCHS 10
+#define LEARN_BITS 14
+#define LEARN_EPOCHS 8
 #define LEARN_RATE 0.3f
 #define LEARN_L2 1e-3f
+
+/*
+ * What harmless content weighs that was not flagged before.  A flag is raised from a score of .4, so that at weight 1 it would be raised
+ * where two in three are harmless, and content nobody minded is much more than what anybody reviews.
+ */
+#define WEIGHT_OF_QUIET 4
 
 /* What the report says of a category. */
 typedef struct Tally
@@ -69,6 +75,7 @@ typedef struct Learn
 	MdrEngine  *base;			/* of that document */
 	uint32_t	ncategories;
 	const char *names[MDR_MAX_CATEGORIES];
+	float		flag_at[MDR_MAX_CATEGORIES];
 	Tally		tally[MDR_MAX_CATEGORIES];
 	Tuplestorestate *decisions; /* content, category, label, held back, score without anything learned */
 	TupleDesc	row_type;
@@ -82,6 +89,13 @@ typedef struct Learn
 } Learn;
 
 static void
+begin_phase(Learn *learn, const char *doing)
+{
+	learn->doing = doing;
+	learn->done = 0;
+}
+
+static void
 tell(Learn *learn)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -92,7 +106,7 @@ tell(Learn *learn)
 	if (learn->done > 0)
 		ereport(NOTICE, (errmsg("learning: %s, %d %%", learn->doing, (int) (100 * learn->done))));
 	else
-		ereport(NOTICE, (errmsg("learning: %s, " INT64_FORMAT " decisions", learn->doing, learn->ndecisions)));
+		ereport(NOTICE, (errmsg("learning: %s, " INT64_FORMAT " decisions so far", learn->doing, learn->ndecisions)));
 }
 
 /* For the core: tells progress, too.  What telling raises is held back until the core has returned. */
@@ -351,6 +365,8 @@ teach(Learn *learn, void *argument, const char *content, size_t length, Tally *t
 	if (held || tally->head < 0)
 		return;
 	offset[tally->head] = mdr_score_logit(score);
+	if (!label && score < learn->flag_at[tally - learn->tally])
+		labels.weight = WEIGHT_OF_QUIET;
 	*(label ? &labels.positive : &labels.negative) = 1u << tally->head;
 	mdr_arena_reset(learn->scratch);
 	check(learn, mdr_text_fold(learn->scratch, content, length, &text), NULL);
@@ -378,9 +394,9 @@ fit(Learn *learn)
 	training.nheads = choose_heads(learn, heads);
 	learn->fitting = true;
 	check(learn, mdr_trainer_create(arena, &training, &trainer, &error), &error);
-	learn->doing = "taking in";
+	begin_phase(learn, "taking in");
 	each_decision(learn, teach, trainer);
-	learn->doing = "fitting";
+	begin_phase(learn, "fitting");
 	status = mdr_trainer_fit(trainer, &bytes, &length, &error);
 	if (status == MDR_OK)
 		status = mdr_policy_with_learned(arena, learn->document, learn->document_length, heads, training.nheads, learn->ndecisions,
@@ -429,6 +445,7 @@ begin(Learn *learn, const char *policy)
 
 		mdr_engine_category(learn->base, i, &category);
 		learn->names[i] = category.id;
+		learn->flag_at[i] = category.flag_at;
 	}
 	learn->row_type = CreateTemplateTupleDesc(5);
 	TupleDescInitEntry(learn->row_type, 1, "content", TEXTOID, -1, 0);
@@ -480,7 +497,7 @@ moderation_learn(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "moderation learn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller;
-	Learn		learn = {.context = context, .doing = "reading", .told = GetCurrentTimestamp()};
+	Learn		learn = {.context = context, .doing = "preparing", .told = GetCurrentTimestamp()};
 	MdrEngine  *draft;
 	text	   *document;
 	int			version;
@@ -496,11 +513,13 @@ moderation_learn(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(context);
 
 	begin(&learn, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	begin_phase(&learn, "reading");
 	read_decisions(&learn, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	document = fit(&learn);
-	learn.doing = "comparing";
+	begin_phase(&learn, "comparing");
 	draft = open_document(&learn, VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document));
 	each_decision(&learn, compare, draft);
+	begin_phase(&learn, "storing");
 	version = mdr_store_load(document, MDR_LOAD_DRAFT, "moderation.learn()");
 	report(&learn, version, (ReturnSetInfo *) fcinfo->resultinfo);
 
