@@ -108,7 +108,7 @@ add_set(Corpus *corpus, const char *name, size_t length)
 
 	corpus->sets = must(mdr_grow(corpus->arena, corpus->sets, corpus->nsets * sizeof(Set), (corpus->nsets + 1) * sizeof(Set)));
 	set = &corpus->sets[corpus->nsets++];
-	*set = (Set) {.name = must(mdr_strndup(corpus->arena, name, length)), .first = corpus->ntexts};
+	*set = (Set) {.name = must(mdr_strndup(corpus->arena, name, length)), .first = corpus->ntexts, .fold = NO_FOLD};
 	return set;
 }
 

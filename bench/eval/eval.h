@@ -4,8 +4,10 @@
  *
  *	policy.c	reads and compiles the policy			score.c		runs the engine over texts, in as many processes as processors
  *	corpus.c	reads sets of labelled texts			report.c	the tables of the sets
+ *	folds.c		models that have not seen a set
  *	functions.c	reads function tests					rules.c		the tables for who writes rules
  *	disguise.c	spells texts in disguise				report_*.c	the tables of function tests and of disguises
+ *	calibration.c	scores as probabilities
  *	figures.c	arithmetic								table.c		lays a table out; section.c puts it into the page of figures
  *
  * It stands on the pure core alone: no server.  Memory: one arena, until the program ends.  On error it says why and ends with 1.
@@ -40,7 +42,18 @@ typedef struct Set
 	uint32_t	count;
 	uint32_t	benign;			/* texts with nothing wrong */
 	uint32_t	harmful;		/* texts with some harm */
+	int			fold;			/* of the model that has not seen it; NO_FOLD = the built-in one has not */
 } Set;
+
+#define NO_FOLD (-1)
+#define MAX_FOLDS 16
+
+/* Models that have each not seen some of the sets. */
+typedef struct Folds
+{
+	MdrModel	models[MAX_FOLDS];
+	int			count;
+} Folds;
 
 typedef struct Corpus
 {
@@ -53,6 +66,7 @@ typedef struct Corpus
 	uint32_t	nsets;
 	const char **languages;
 	uint32_t	nlanguages;
+	Folds		folds;
 } Corpus;
 
 /* What a rule did to the texts of one set; rules that score in a category that was flagged. */
@@ -102,10 +116,21 @@ extern uint32_t language_of(Corpus *corpus, const char *name);
 extern Set *add_set(Corpus *corpus, const char *name, size_t length);
 extern void add_text(Corpus *corpus, const Text *text); /* to the last set; the text's bytes are kept as they are */
 
+/* folds.c: the models of a folder that make model has filled; without a folder, all is measured with the built-in one */
+extern void read_folds(Corpus *corpus, const char *folder);
+extern bool is_held_back(const Text *text); /* from every model */
+
 /* score.c */
 #define PLAIN (-1)				/* no disguise */
 
-extern void score_corpus(const Corpus *corpus, int disguise, Results *results);
+/* What is scored, and by which model. */
+typedef struct Run
+{
+	int			disguise;		/* that the texts wear */
+	bool		held_back;		/* only the texts of sets in folds that no model has seen, by the built-in model; else each set by its own */
+} Run;
+
+extern void score_corpus(const Corpus *corpus, Run run, Results *results);
 extern void free_results(const Corpus *corpus, Results *results);
 extern double seconds(void);
 
@@ -125,6 +150,10 @@ extern void print_benign(const Corpus *corpus, const Results *results, FILE *out
 extern void print_ranks(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_ranks_by_set(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_ranks_by_language(const Corpus *corpus, const Results *results, FILE *out);
+
+/* calibration.c: expected calibration error by category; and reliability diagrams, as SVG */
+extern void print_calibration(const Corpus *corpus, const Results *results, FILE *out);
+extern void draw_calibration(const Corpus *corpus, const Results *results, const char *picture);
 
 /* rules.c: what rules did, and which texts of a set ("all" = of every one) were missed or wrongly flagged */
 extern void print_rules(const Corpus *corpus, const Results *results, FILE *out);

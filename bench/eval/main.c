@@ -11,7 +11,9 @@
  *	--ids SET			adds which texts of a set were missed or wrongly flagged; SET may be "all"
  *	--disguises			adds what is still caught of texts in disguise
  *	--disguise KIND		measures the texts in a disguise, and only those that it changes
+ *	--folds FOLDER		measures each set with a model that has not seen it, and the texts held back from all models with the built-in one
  *	--functions FOLDER	adds function tests; then PLACE may be left out
+ *	--picture FILE		adds how far scores can be read as probabilities, and draws it
  *	--docs PAGE			puts the tables into the page, too
  *
  * Output: tables on stdout.  Memory: an arena, until the program ends.  On error: says why, and ends with 1.
@@ -39,6 +41,8 @@ typedef struct Wanted
 	int			disguise;		/* that all texts wear, or PLAIN */
 	const char *ids;
 	const char *functions;
+	const char *folds;
+	const char *picture;
 	const char *docs;
 	char	  **policies;
 	int			npolicies;
@@ -76,6 +80,10 @@ read_arguments(int argc, char **argv, MdrArena *arena, Wanted *wanted)
 			wanted->ids = argv[++i];
 		else if (strcmp(argv[i], "--functions") == 0 && more)
 			wanted->functions = argv[++i];
+		else if (strcmp(argv[i], "--folds") == 0 && more)
+			wanted->folds = argv[++i];
+		else if (strcmp(argv[i], "--picture") == 0 && more)
+			wanted->picture = argv[++i];
 		else if (strcmp(argv[i], "--docs") == 0 && more)
 			wanted->docs = argv[++i];
 		else if (argv[i][0] == '-')
@@ -86,7 +94,21 @@ read_arguments(int argc, char **argv, MdrArena *arena, Wanted *wanted)
 			wanted->places[wanted->nplaces++] = argv[i];
 	}
 	if (wanted->nplaces == 0 && wanted->functions == NULL)
-		give_up("usage: %s [--rules] [--ids SET] [--disguises] [--disguise KIND] [--functions FOLDER] [--docs PAGE] [POLICY...] PLACE...", argv[0]);
+		give_up("usage: %s [--rules] [--ids SET] [--disguises] [--disguise KIND] [--folds FOLDER] [--functions FOLDER] [--picture FILE] [--docs PAGE] [POLICY...] PLACE...", argv[0]);
+}
+
+/* The ordinary split: texts that nothing was learned from, of sets that the model knows. */
+static void
+report_held_back(const Corpus *corpus)
+{
+	Results		results;
+
+	score_corpus(corpus, (Run) {.disguise = PLAIN, .held_back = true}, &results);
+	print_ranks(corpus, &results, section_open("held back", "By category, texts held back of sets that the model has seen"));
+	section_close();
+	print_ranks_by_language(corpus, &results, section_open("held back languages", "The same by language"));
+	section_close();
+	free_results(corpus, &results);
 }
 
 static void
@@ -110,6 +132,14 @@ report_sets(const Corpus *corpus, const Results *results, const Wanted *wanted)
 	section_close();
 	print_ranks(corpus, results, section_open("categories", "By category, all sets together"));
 	section_close();
+	if (wanted->folds != NULL)
+		report_held_back(corpus);
+	if (wanted->picture != NULL)
+	{
+		draw_calibration(corpus, results, wanted->picture);
+		print_calibration(corpus, results, section_open("calibration", "Expected calibration error, where there is a score"));
+		section_close();
+	}
 	if (wanted->disguises)
 	{
 		print_disguises(corpus, results, section_open("disguises", "Disguised copies beside the texts as they are"));
@@ -128,7 +158,7 @@ report_functions(MdrArena *arena, MdrEngine *engine, const char *folder)
 	Results		results;
 
 	read_functions(&corpus, folder);
-	score_corpus(&corpus, PLAIN, &results);
+	score_corpus(&corpus, (Run) {.disguise = PLAIN}, &results);
 	print_functions(&corpus, &results, section_open("functions", "Function tests"));
 	section_close();
 	print_disguises(&corpus, &results, section_open("function disguises", "Function tests in disguise"));
@@ -151,7 +181,9 @@ main(int argc, char **argv)
 	corpus.engine = open_policy(corpus.arena, wanted.policies, wanted.npolicies);
 	read_corpus(&corpus, wanted.places, wanted.nplaces);
 	scoring = seconds();
-	score_corpus(&corpus, wanted.disguise, &results);
+	if (wanted.folds != NULL)
+		read_folds(&corpus, wanted.folds);
+	score_corpus(&corpus, (Run) {.disguise = wanted.disguise}, &results);
 	fprintf(stderr, "%u texts of %u sets, read in %.1f s, scored in %.1f s\n", corpus.ntexts, corpus.nsets, scoring - began,
 			seconds() - scoring);
 	for (uint32_t i = 0; i < corpus.ntexts; i++)

@@ -19,6 +19,7 @@
 
 #define BLOCK 256				/* texts */
 #define MAX_PROCESSES 16
+#define FAINT .01f				/* below it the engine leaves a model's opinion out of the score */
 
 double
 seconds(void)
@@ -137,8 +138,40 @@ note_part(const Corpus *corpus, Results *results, System system, uint32_t text, 
 	note(corpus, results, system, text, scores);
 }
 
+/*
+ * The model's own scores, before the policy says how much they count and what is too faint to.  What was too faint to count in the
+ * product still ranks texts, so it is added to the product's score as it would be.
+ */
 static void
-score_text(const Corpus *corpus, Results *results, int disguise, uint32_t index, MdrArena *arena)
+note_model(const Corpus *corpus, Results *results, const MdrModel *model, uint32_t index, const char *bytes, uint32_t length, MdrArena *arena)
+{
+	MdrText		plain;
+	MdrReading	reading;
+
+	if (mdr_text_fold(arena, bytes, length, &plain) != MDR_OK)
+		give_up("out of memory");
+	mdr_model_start(&reading);
+	mdr_model_read(model, &plain, &reading);
+	for (uint32_t i = 0; i < results->ncategories; i++)
+	{
+		MdrEngineCategory category;
+		int			head;
+		float		own;
+
+		mdr_engine_category(corpus->engine, i, &category);
+		head = category.model > 0 ? mdr_model_head(model, category.id) : -1;
+		if (head < 0)
+			continue;
+		own = mdr_model_score(model, &reading, (uint32_t) head);
+		results->score[SYSTEM_MODEL][cell(results, index, i)] = own;
+		if (category.model * own < FAINT)
+			results->score[SYSTEM_BOTH][cell(results, index, i)] +=
+				(1 - results->score[SYSTEM_BOTH][cell(results, index, i)]) * category.model * own;
+	}
+}
+
+static void
+score_text(const Corpus *corpus, Results *results, Run run, const MdrModel *model, uint32_t index, MdrArena *arena)
 {
 	const Text *text = &corpus->texts[index];
 	char	   *bytes = (char *) text->bytes;
@@ -147,7 +180,8 @@ score_text(const Corpus *corpus, Results *results, int disguise, uint32_t index,
 	MdrVerdict	verdict;
 	MdrStatus	status;
 
-	if (disguise != PLAIN && !disguise_put_on(arena, (uint32_t) disguise, text->bytes, text->length, &bytes, &length))
+	if ((run.held_back && !is_held_back(text)) ||
+		(run.disguise != PLAIN && !disguise_put_on(arena, (uint32_t) run.disguise, text->bytes, text->length, &bytes, &length)))
 	{
 		results->left_out[index] = 1;
 		return;
@@ -163,20 +197,36 @@ score_text(const Corpus *corpus, Results *results, int disguise, uint32_t index,
 		results->outcome[SYSTEM_BOTH][index] |= REFUSED;
 	for (int i = SYSTEM_RULES; i < results->nsystems; i++)
 		note_part(corpus, results, (System) i, index, &verdict, arena);
+	if (results->nsystems > 1)
+		note_model(corpus, results, model, index, bytes, length, arena);
 	if (text->benign != NO_LABEL)
 		count_rules(corpus, results, text, &verdict, arena);
 }
 
 static void
-work(const Corpus *corpus, Results *results, int disguise, uint32_t *next)
+work(const Corpus *corpus, Results *results, Run run, uint32_t *next)
 {
 	MdrArena   *arena = must(mdr_arena_create(0));
+	const MdrModel *model = mdr_model_built_in();
 	uint32_t	from;
 
 	while ((from = __atomic_fetch_add(next, BLOCK, __ATOMIC_RELAXED)) < corpus->ntexts)
 		for (uint32_t i = from; i < from + BLOCK && i < corpus->ntexts; i++)
 		{
-			score_text(corpus, results, disguise, i, arena);
+			int			wanted = corpus->sets[corpus->texts[i].set].fold;
+			const MdrModel *own;
+
+			if (run.held_back)
+			{
+				results->left_out[i] = wanted == NO_FOLD;
+				wanted = NO_FOLD;
+			}
+			own = wanted == NO_FOLD ? mdr_model_built_in() : &corpus->folds.models[wanted];
+			if (own != model)
+				mdr_engine_use_model(corpus->engine, own);
+			model = own;
+			if (!results->left_out[i])
+				score_text(corpus, results, run, model, i, arena);
 			mdr_arena_reset(arena);
 		}
 	mdr_arena_destroy(arena);
@@ -221,7 +271,7 @@ has_model(const MdrEngine *engine)
 }
 
 void
-score_corpus(const Corpus *corpus, int disguise, Results *results)
+score_corpus(const Corpus *corpus, Run run, Results *results)
 {
 	long		processors = sysconf(_SC_NPROCESSORS_ONLN);
 	int			count = processors < 1 ? 1 : processors > MAX_PROCESSES ? MAX_PROCESSES : (int) processors;
@@ -232,7 +282,7 @@ score_corpus(const Corpus *corpus, int disguise, Results *results)
 	results->nsystems = has_model(corpus->engine) ? NSYSTEMS : 1;
 	lay_out(corpus, results, false);
 	share_or_release(&next, sizeof(uint32_t), false);
-	if (disguise != PLAIN)
+	if (run.disguise != PLAIN)
 		disguise_prepare();
 	fflush(NULL);
 	for (int i = 0; i < count; i++)
@@ -243,7 +293,7 @@ score_corpus(const Corpus *corpus, int disguise, Results *results)
 			give_up("cannot start a process");
 		if (child == 0)
 		{
-			work(corpus, results, disguise, next);
+			work(corpus, results, run, next);
 			_exit(0);
 		}
 	}

@@ -37,6 +37,12 @@ extern MdrStatus mdr_compile(MdrArena *arena, const MdrPolicy *policy, MdrInterr
 extern MdrStatus mdr_engine_open(const char *image, size_t length, MdrEngine **engine, MdrError *error);
 extern void mdr_engine_close(MdrEngine *engine);	/* NULL is fine */
 
+/*
+ * Asks this model instead of the library's, to measure or test one; it stays the caller's, and must stay.  Categories in which the policy's
+ * model is silent stay so.
+ */
+extern void mdr_engine_use_model(MdrEngine *engine, const MdrModel *model);
+
 /* What scanning and scoring need to know of the policy, read from the image. */
 typedef struct MdrEngineCategory
 {

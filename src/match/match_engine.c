@@ -87,11 +87,23 @@ equip_models(MdrEngine *engine)
 		const char *id = engine->strings + category->id;
 
 		engine->learned_heads[i] = category->learned_rule != MDR_NO_RULE ? mdr_model_head(engine->learned, id) : -1;
-		engine->model_heads[i] = category->model > 0 && model != NULL ? mdr_model_head(model, id) : -1;
+	}
+	mdr_engine_use_model(engine, model);
+	return true;
+}
+
+void
+mdr_engine_use_model(MdrEngine *engine, const MdrModel *model)
+{
+	engine->model = NULL;
+	for (uint32_t i = 0; i < engine->ncategories; i++)
+	{
+		const MdrImageCategory *category = &engine->categories[i];
+
+		engine->model_heads[i] = category->model > 0 && model != NULL ? mdr_model_head(model, engine->strings + category->id) : -1;
 		if (engine->model_heads[i] >= 0)
 			engine->model = model;
 	}
-	return true;
 }
 
 /* Makes what the engine needs beside the image. */
