@@ -76,12 +76,14 @@ static float
 model_score(const MdrWindow *window, uint32_t category)
 {
 	const MdrEngine *engine = window->engine;
+	float		score;
 
 	if (engine->model == NULL || engine->model_heads[category] < 0
 		|| window->model.reading.logit[engine->model_heads[category]] == -INFINITY)
 		return 0;
-	return engine->categories[category].model
+	score = engine->categories[category].model
 		* mdr_model_score(engine->model, &window->model.reading, (uint32_t) engine->model_heads[category]);
+	return score < LEAST_OPINION ? 0 : score;
 }
 
 static bool

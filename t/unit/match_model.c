@@ -270,6 +270,55 @@ long_content(void)
 	unmake(&plain);
 }
 
+static bool
+is_edge(const char *content, size_t length, size_t at)
+{
+	return at == length || ((unsigned char) content[at] & 0xC0) != 0x80;
+}
+
+/* Of contents of any kind: the window is a piece of the content as given, and cuts no character in two. */
+static void
+odd_content(void)
+{
+	static const char *const pieces[] = {"hack into a bank ", "\xE5\x81\xB7\xE9\x92\xB1 ", "\xEF\xB7\xBA", "a\xCC\x81", "\xF0\x9F\x98\x80", "\xEF\xBC\xA1",
+		" ", "\n", "h a c k ", "h4ck 1nt0 ", "haaaaack ", "\xE2\x80\x8B", "\xE6\x83\xB3\xE6\xAD\xBB", "\xC3", "\xFF"};
+	Made		made = make(document(MODEL, ", model: 1, flag_at: 0.001", ""));
+	unsigned	wrong = 0,
+				told = 0;
+
+	for (int i = 0; i < 1500; i++)
+	{
+		char		content[70000];
+		size_t		most = i % 50 == 0 ? 69000 : 1 + roll(700);
+		size_t		length = 0;
+		bool		valid = i % 3 != 0;
+		uint32_t	kinds = valid ? sizeof(pieces) / sizeof(pieces[0]) - 2 : sizeof(pieces) / sizeof(pieces[0]);
+		MdrVerdict	verdict;
+		const MdrFinding *finding;
+
+		while (length < most)
+		{
+			const char *piece = pieces[roll(kinds)];
+
+			memcpy(content + length, piece, strlen(piece));
+			length += strlen(piece);
+		}
+		mdr_arena_reset(arena);
+		if (mdr_verdict(made.engine, arena, content, length, MDR_REJECT, NULL, NULL, &verdict) != MDR_OK)
+			printf("Bail out! no verdict\n");
+		finding = finding_of(&made, &verdict, MDR_MODEL_ID);
+		if (finding == NULL)
+			continue;
+		told++;
+		wrong += finding->start >= finding->end || finding->end > length
+			|| (valid && (!is_edge(content, length, finding->start) || !is_edge(content, length, finding->end)))
+			|| !(finding->score >= 0.01f && finding->score <= 1);
+	}
+	ok(told > 100 && wrong == 0, "%u windows of odd contents are pieces of them", told);
+	mdr_arena_reset(arena);
+	unmake(&made);
+}
+
 static void
 masking(void)
 {
@@ -316,6 +365,7 @@ main(void)
 	with_rules();
 	contexts();
 	long_content();
+	odd_content();
 	masking();
 	other_heads();
 	mdr_arena_destroy(arena);
