@@ -84,7 +84,7 @@ build/lint $(UNITS) $(BENCHES): $(CORE_OBJS)
 EVAL = $(wildcard bench/eval/*.c)
 build/bench/eval: $(EVAL) $(wildcard bench/eval/*.h) $(CORE_OBJS)
 	@mkdir -p $(@D)
-	$(CC) -g -O2 -std=gnu11 -Wall -Wextra -Isrc $(shell pkg-config --cflags $(LIBRARIES) jansson) $(EVAL) $(CORE_OBJS) -o $@ \
+	$(CC) -g -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Isrc $(shell pkg-config --cflags $(LIBRARIES) jansson) $(EVAL) $(CORE_OBJS) -o $@ \
 		$(CORE_LIBS) $(shell pkg-config --libs jansson)
 
 # The same library with injection points (src/server/server_inject.h), for tests alone: .ci/test installs it beside the other.

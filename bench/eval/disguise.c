@@ -491,6 +491,17 @@ is_han(UChar32 c)
 	return c >= FIRST_HAN && c <= LAST_HAN;
 }
 
+bool
+disguise_content_word(const char *word)
+{
+	if (strlen(word) < LEAST_LETTERS)
+		return false;
+	for (size_t i = 0; i < sizeof(function_words) / sizeof(function_words[0]); i++)
+		if (strcmp(function_words[i], word) == 0)
+			return false;
+	return true;
+}
+
 static bool
 is_content_word(const UChar32 *word, int length)
 {
@@ -501,10 +512,7 @@ is_content_word(const UChar32 *word, int length)
 	for (int i = 0; i < length; i++)
 		lower[i] = word[i] < 0x80 ? (char) u_tolower(word[i]) : '?';
 	lower[length] = '\0';
-	for (size_t i = 0; i < sizeof(function_words) / sizeof(function_words[0]); i++)
-		if (strcmp(function_words[i], lower) == 0)
-			return false;
-	return true;
+	return disguise_content_word(lower);
 }
 
 static void

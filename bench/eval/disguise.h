@@ -24,6 +24,9 @@ typedef struct Disguise
 extern uint32_t disguise_count(void);
 extern const Disguise *disguise_kind(uint32_t kind);
 
+/* Whether a word of ASCII letters, in lower case, is more than a function word. */
+extern bool disguise_content_word(const char *word);
+
 /* Makes the tables, once; before anything is disguised. */
 extern void disguise_prepare(void);
 

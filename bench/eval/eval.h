@@ -140,6 +140,9 @@ cell(const Results *results, uint32_t text, uint32_t category)
 	return (size_t) text * results->ncategories + category;
 }
 
+/* copied.c: how much of function tests stands in a folder of policies; false when it is too much */
+extern bool print_copied(MdrArena *arena, const char *tests, const char *policies, FILE *out);
+
 /* functions.c: the texts of function tests, a set for each function and language. */
 extern void read_functions(Corpus *corpus, const char *folder);
 

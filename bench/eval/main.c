@@ -151,11 +151,12 @@ report_sets(const Corpus *corpus, const Results *results, const Wanted *wanted)
 	section_close();
 }
 
-static void
+static bool
 report_functions(MdrArena *arena, MdrEngine *engine, const char *folder)
 {
 	Corpus		corpus = {.arena = arena, .engine = engine};
 	Results		results;
+	bool		apart;
 
 	read_functions(&corpus, folder);
 	score_corpus(&corpus, (Run) {.disguise = PLAIN}, &results);
@@ -165,6 +166,10 @@ report_functions(MdrArena *arena, MdrEngine *engine, const char *folder)
 	section_close();
 	print_functions_by_language(&corpus, &results, section_open("function languages", "Function tests by language"));
 	section_close();
+	free_results(&corpus, &results);
+	apart = print_copied(arena, folder, "policies", section_open("copied", "Function tests that stand in the policy"));
+	section_close();
+	return apart;
 }
 
 int
@@ -176,6 +181,7 @@ main(int argc, char **argv)
 	double		began = seconds();
 	double		scoring;
 	uint32_t	unknown = 0;
+	bool		apart = true;
 
 	read_arguments(argc, argv, corpus.arena, &wanted);
 	corpus.engine = open_policy(corpus.arena, wanted.policies, wanted.npolicies);
@@ -191,10 +197,12 @@ main(int argc, char **argv)
 	printf("%s: %u rules, %u texts, %u of them unknown\n", mdr_engine_policy(corpus.engine), mdr_engine_nrules(corpus.engine),
 		   corpus.ntexts, unknown);
 	if (wanted.functions != NULL)
-		report_functions(corpus.arena, corpus.engine, wanted.functions);
+		apart = report_functions(corpus.arena, corpus.engine, wanted.functions);
 	if (wanted.nplaces > 0)
 		report_sets(&corpus, &results, &wanted);
 	if (wanted.docs != NULL)
 		section_docs(wanted.docs);
+	if (!apart)
+		give_up("function tests stand in the policy: see \"Function tests that stand in the policy\"");
 	return 0;
 }
