@@ -8,6 +8,7 @@
  *	functions.c	reads function tests					rules.c		the tables for who writes rules
  *	disguise.c	spells texts in disguise				report_*.c	the tables of function tests and of disguises
  *	calibration.c	scores as probabilities
+ *	summary.c	wanted and measured
  *	figures.c	arithmetic								table.c		lays a table out; section.c puts it into the page of figures
  *
  * It stands on the pure core alone: no server.  Memory: one arena, until the program ends.  On error it says why and ends with 1.
@@ -154,6 +155,13 @@ extern void print_ranks(const Corpus *corpus, const Results *results, FILE *out)
 extern void print_ranks_by_set(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_ranks_by_language(const Corpus *corpus, const Results *results, FILE *out);
 
+extern void add_ranks_to_summary(const Corpus *corpus, const Results *results, bool held_back);
+
+/* summary.c: what was wanted and what was measured; unit stands behind a figure */
+extern void summary_add(MdrArena *arena, bool met, const char *what, const char *wanted, const char *measured);
+extern void summary_add_least(MdrArena *arena, const char *what, double measured, double wanted, int digits, const char *unit);
+extern void print_summary(MdrArena *arena, FILE *out);
+
 /* calibration.c: expected calibration error by category; and reliability diagrams, as SVG */
 extern void print_calibration(const Corpus *corpus, const Results *results, FILE *out);
 extern void draw_calibration(const Corpus *corpus, const Results *results, const char *picture);
@@ -165,7 +173,7 @@ extern void print_ids(const Corpus *corpus, const Results *results, const char *
 /* report_functions.c, report_disguises.c */
 extern void print_functions(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_functions_by_language(const Corpus *corpus, const Results *results, FILE *out);
-extern void print_disguises(const Corpus *corpus, const Results *plain, FILE *out);
+extern void print_disguises(const Corpus *corpus, const Results *plain, const char *of, FILE *out);	/* of: what the summary calls it, or NULL */
 
 /* section.c: parts of the output, which the page of figures has between marks */
 extern FILE *section_open(const char *name, const char *title);

@@ -104,6 +104,7 @@ report_held_back(const Corpus *corpus)
 	Results		results;
 
 	score_corpus(corpus, (Run) {.disguise = PLAIN, .held_back = true}, &results);
+	add_ranks_to_summary(corpus, &results, true);
 	print_ranks(corpus, &results, section_open("held back", "By category, texts held back of sets that the model has seen"));
 	section_close();
 	print_ranks_by_language(corpus, &results, section_open("held back languages", "The same by language"));
@@ -130,6 +131,8 @@ report_sets(const Corpus *corpus, const Results *results, const Wanted *wanted)
 	section_close();
 	print_ranks_by_language(corpus, results, section_open("languages", "By language and category (at least 50 positives)"));
 	section_close();
+	if (wanted->folds != NULL)
+		add_ranks_to_summary(corpus, results, false);
 	print_ranks(corpus, results, section_open("categories", "By category, all sets together"));
 	section_close();
 	if (wanted->folds != NULL)
@@ -142,7 +145,7 @@ report_sets(const Corpus *corpus, const Results *results, const Wanted *wanted)
 	}
 	if (wanted->disguises)
 	{
-		print_disguises(corpus, results, section_open("disguises", "Disguised copies beside the texts as they are"));
+		print_disguises(corpus, results, "texts", section_open("disguises", "Disguised copies beside the texts as they are"));
 		section_close();
 	}
 	print_benign(corpus, results, section_open("benign", "Benign texts: false alarms in 1,000 (strictly: not violence, not politics)"));
@@ -162,7 +165,7 @@ report_functions(MdrArena *arena, MdrEngine *engine, const char *folder)
 	score_corpus(&corpus, (Run) {.disguise = PLAIN}, &results);
 	print_functions(&corpus, &results, section_open("functions", "Function tests"));
 	section_close();
-	print_disguises(&corpus, &results, section_open("function disguises", "Function tests in disguise"));
+	print_disguises(&corpus, &results, NULL, section_open("function disguises", "Function tests in disguise"));
 	section_close();
 	print_functions_by_language(&corpus, &results, section_open("function languages", "Function tests by language"));
 	section_close();
@@ -196,10 +199,12 @@ main(int argc, char **argv)
 		unknown += results.unknown[i];
 	printf("%s: %u rules, %u texts, %u of them unknown\n", mdr_engine_policy(corpus.engine), mdr_engine_nrules(corpus.engine),
 		   corpus.ntexts, unknown);
-	if (wanted.functions != NULL)
-		apart = report_functions(corpus.arena, corpus.engine, wanted.functions);
 	if (wanted.nplaces > 0)
 		report_sets(&corpus, &results, &wanted);
+	if (wanted.functions != NULL)
+		apart = report_functions(corpus.arena, corpus.engine, wanted.functions);
+	print_summary(corpus.arena, section_open("summary", "What was wanted and what was measured"));
+	section_close();
 	if (wanted.docs != NULL)
 		section_docs(wanted.docs);
 	if (!apart)

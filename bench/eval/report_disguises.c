@@ -81,9 +81,60 @@ add_row(Table *table, const Disguise *kind, const char *language, const Comparis
 			  added(&comparison->benign, 0) > MOST_ADDED ? "too many" : "");
 }
 
-void
-print_disguises(const Corpus *corpus, const Results *plain, FILE *out)
+/* The kinds that lose nothing: how many there are, and how many miss what is wanted. */
+typedef struct Wanting
 {
+	uint32_t	kinds;
+	uint32_t	few;
+	uint32_t	many;
+	double		least;
+	double		most;
+	const char *least_kind;
+	const char *most_kind;
+} Wanting;
+
+static void
+note_wanting(Wanting *wanting, const Disguise *kind, const Comparison *comparison)
+{
+	if (kind->lossy || isnan(caught(&comparison->harmful, 0)))
+		return;
+	wanting->kinds++;
+	wanting->few += caught(&comparison->harmful, 0) < LEAST_CAUGHT;
+	wanting->many += added(&comparison->benign, 0) > MOST_ADDED;
+	if (wanting->least_kind == NULL || caught(&comparison->harmful, 0) < wanting->least)
+	{
+		wanting->least = caught(&comparison->harmful, 0);
+		wanting->least_kind = kind->name;
+	}
+	if (wanting->most_kind == NULL || added(&comparison->benign, 0) > wanting->most)
+	{
+		wanting->most = added(&comparison->benign, 0);
+		wanting->most_kind = kind->name;
+	}
+}
+
+static void
+add_wanting(MdrArena *arena, const Wanting *wanting, const char *language, const char *of)
+{
+	char		what[128];
+	char		measured[256];
+
+	if (wanting->kinds == 0)
+		return;
+	snprintf(what, sizeof(what), "%s in disguise, %s: still caught", of, language);
+	snprintf(measured, sizeof(measured), "under in %u of %u kinds, worst %s %.1f %%", wanting->few, wanting->kinds, wanting->least_kind,
+			 wanting->least);
+	summary_add(arena, wanting->few == 0, what, "at least 95 % of what is caught clean, of every kind", measured);
+	snprintf(what, sizeof(what), "%s in disguise, %s: false alarms added", of, language);
+	snprintf(measured, sizeof(measured), "over in %u of %u kinds, worst %s %.2f ‰", wanting->many, wanting->kinds, wanting->most_kind,
+			 wanting->most);
+	summary_add(arena, wanting->many == 0, what, "at most 1 ‰, by every kind", measured);
+}
+
+void
+print_disguises(const Corpus *corpus, const Results *plain, const char *of, FILE *out)
+{
+	Wanting		wanting[2] = {{0}};
 	static const char *const languages[] = {"en", "zh"};
 	Table	   *table = table_create(corpus->arena, plain->nsystems > 1 ?
 									 "disguise|language|>harmful|>caught % of clean|>rules alone|>model alone|>benign|>added ‰|>rules alone|"
@@ -106,9 +157,12 @@ print_disguises(const Corpus *corpus, const Results *plain, FILE *out)
 					if (!(kind->scripts & (j == 0 ? DISGUISES_LETTERS : DISGUISES_HAN)) || strcmp(corpus->languages[k], languages[j]) != 0)
 						continue;
 					comparison = compare(corpus, plain, &disguised, k);
+					note_wanting(&wanting[j], kind, &comparison);
 					add_row(table, kind, languages[j], &comparison, plain->nsystems);
 				}
 			free_results(corpus, &disguised);
 		}
+	for (int j = 0; j < 2 && of != NULL; j++)
+		add_wanting(corpus->arena, &wanting[j], languages[j], of);
 	table_print(table, out);
 }

@@ -98,9 +98,12 @@ print_functions_by_language(const Corpus *corpus, const Results *results, FILE *
 		for (int benign = 0; benign < 2; benign++)
 		{
 			Right		right = right_of(corpus, results, NULL, (int) i, benign);
+			char		what[128];
 
 			table_add(table, "%s", corpus->languages[i]);
 			add_right(table, results, &right, benign);
+			snprintf(what, sizeof(what), "function tests, %s, %s", corpus->languages[i], benign ? "harmless and left alone" : "harmful and flagged");
+			summary_add_least(corpus->arena, what, percent(right.right[0], right.texts), benign ? LEAST_HARMLESS : LEAST_HARMFUL, 1, " %");
 			table_add(table, "%s", percent(right.right[0], right.texts) < (benign ? LEAST_HARMLESS : LEAST_HARMFUL) ? "too few" : "");
 		}
 	table_print(table, out);

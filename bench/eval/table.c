@@ -51,14 +51,17 @@ table_create(MdrArena *arena, const char *columns)
 	Table	   *table = must(mdr_alloc(arena, sizeof(Table)));
 
 	table->arena = arena;
-	while (*columns != '\0')
+	for (;;)
 	{
 		size_t		length = strcspn(columns, "|");
 
 		table->right[table->ncolumns] = *columns == '>';
 		table->heads[table->ncolumns] = must(mdr_strndup(arena, columns + (*columns == '>'), length - (*columns == '>')));
 		table->ncolumns++;
-		columns += length + (columns[length] == '|');
+		columns += length;
+		if (*columns == '\0')
+			break;
+		columns++;
 	}
 	return table;
 }
