@@ -2,13 +2,15 @@
  * train.c
  *		Makes the model that is part of the library, and models for its evaluation.
  *
- *	train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--quick]
+ *	train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--quick]
  *
  *	--data		data sets: .jsonl files as datasets/README.md describes them
  *	--own		the project's own examples (examples/) and lexicon (lexicon/)
  *	--out		the model
  *	--folds		also models for the evaluation: fold-K.model has not seen the sets of fold K, and neither have its thresholds; sets.txt
  *				says which set is in which fold
+ *	--logits	what was measured, a line for each text: set, fold, labels (positive and negative heads, as bits), scripts (bits by head), and
+ *				the logit of each head
  *	--quick		only the final fit, with no thresholds: every head scores 0
  *
  * Sets are dealt into four folds, those with harm and those without apart.  Four models, each without one fold, say what a model makes
@@ -238,6 +240,28 @@ report(const Corpus *corpus, const Unseen *unseen, Scoring scoring[FOLDS][2][NHE
 }
 
 static void
+write_logits(const Corpus *corpus, const Unseen *unseen, const char *name)
+{
+	FILE	   *out = fopen(name, "w");
+
+	if (out == NULL)
+		die("%s cannot be written", name);
+	for (uint32_t t = 0; t < corpus->ntexts; t++)
+	{
+		const Text *text = &corpus->texts[t];
+		const Set  *set = &corpus->sets[text->set];
+
+		if (set->fold == NO_FOLD)
+			continue;
+		fprintf(out, "%s\t%d\t%x\t%x\t%x", set->name, set->fold, text->positive, text->negative, unseen[t].han);
+		for (int head = 0; head < NHEADS; head++)
+			fprintf(out, "\t%.4f", unseen[t].logit[head]);
+		fputc('\n', out);
+	}
+	fclose(out);
+}
+
+static void
 print_scoring(Scoring scoring[2][NHEADS])
 {
 	printf("%-28s %28s %28s\n", "head: self, any, constant", "other", "han");
@@ -247,7 +271,7 @@ print_scoring(Scoring scoring[2][NHEADS])
 }
 
 static void
-train_folds(const Corpus *corpus, const Lexicon *lexicon, const char *folder, Scoring final[2][NHEADS])
+train_folds(const Corpus *corpus, const Lexicon *lexicon, const char *folder, const char *logits, Scoring final[2][NHEADS])
 {
 	Unseen	   *unseen = mdr_alloc_array(corpus->arena, corpus->ntexts, sizeof(Unseen));
 	static Scoring scoring[FOLDS][2][NHEADS];
@@ -272,6 +296,8 @@ train_folds(const Corpus *corpus, const Lexicon *lexicon, const char *folder, Sc
 	}
 	choose_scoring(corpus, unseen, NO_FOLD, final);
 	report(corpus, unseen, scoring);
+	if (logits != NULL)
+		write_logits(corpus, unseen, logits);
 	print_scoring(final);
 	if (folder != NULL)
 	{
@@ -293,7 +319,8 @@ main(int argc, char **argv)
 	const char *data = NULL,
 			   *own = NULL,
 			   *out = NULL,
-			   *folds = NULL;
+			   *folds = NULL,
+			   *logits = NULL;
 	bool		quick = false;
 	Corpus		corpus = {.arena = mdr_arena_create(0)};
 	Lexicon		lexicon = {0};
@@ -305,17 +332,17 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 	{
 		const char **value = strcmp(argv[i], "--data") == 0 ? &data : strcmp(argv[i], "--own") == 0 ? &own
-			: strcmp(argv[i], "--out") == 0 ? &out : strcmp(argv[i], "--folds") == 0 ? &folds : NULL;
+			: strcmp(argv[i], "--out") == 0 ? &out : strcmp(argv[i], "--folds") == 0 ? &folds : strcmp(argv[i], "--logits") == 0 ? &logits : NULL;
 
 		if (strcmp(argv[i], "--quick") == 0)
 			quick = true;
 		else if (value == NULL || i + 1 == argc)
-			die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--quick]");
+			die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--quick]");
 		else
 			*value = argv[++i];
 	}
 	if (data == NULL || own == NULL || out == NULL)
-		die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--quick]");
+		die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--quick]");
 	read_sets(&corpus, data);
 	snprintf(name, sizeof(name), "%s/examples", own);
 	read_examples(&corpus, name);
@@ -324,7 +351,7 @@ main(int argc, char **argv)
 	deal(&corpus);
 	fprintf(stderr, "%u texts in %u sets, %u groups in the lexicon\n", corpus.ntexts, corpus.nsets, lexicon.ngroups);
 	if (!quick)
-		train_folds(&corpus, &lexicon, folds, scoring);
+		train_folds(&corpus, &lexicon, folds, logits, scoring);
 	bytes = train(&corpus, &lexicon, NO_FOLD, &length);
 	write_model(out, bytes, length, quick ? NULL : scoring);
 	mdr_arena_destroy(corpus.arena);
