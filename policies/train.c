@@ -2,15 +2,16 @@
  * train.c
  *		Makes the model that is part of the library, and models for its evaluation.
  *
- *	train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--quick]
+ *	train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--check FOLDER] [--quick]
  *
  *	--data		data sets: .jsonl files as datasets/README.md describes them
  *	--own		the project's own examples (examples/) and lexicon (lexicon/)
  *	--out		the model
  *	--folds		also models for the evaluation: fold-K.model has not seen the sets of fold K, and neither have its thresholds; sets.txt
  *				says which set is in which fold
- *	--logits	what was measured, a line for each text: set, fold, labels (positive and negative heads, as bits), scripts (bits by head), and
- *				the logit of each head
+ *	--logits	what was measured, a line for each text: set, fold, labels (positive and negative heads, as bits), and of each head
+ *				the logit and the script
+ *	--check		data sets that are not trained on: how the model does on them (but for their test split), and on the test split of --data
  *	--quick		only the final fit, with no thresholds: every head scores 0
  *
  * Sets are dealt into four folds, those with harm and those without apart.  Four models, each without one fold, say what a model makes
@@ -83,7 +84,7 @@ deal(Corpus *corpus)
 	}
 }
 
-/* Adds a lexicon's words; phrases are left aside. */
+/* Adds a lexicon's words and phrases, which may be disguised in no way. */
 static void
 add_lexicon(MdrTrainer *trainer, MdrArena *arena, const Lexicon *lexicon)
 {
@@ -98,7 +99,7 @@ add_lexicon(MdrTrainer *trainer, MdrArena *arena, const Lexicon *lexicon)
 
 			line += strspn(line, " \t");
 			line[strcspn(line, "\t\r")] = '\0';
-			if (line[0] == '\0' || line[0] == '#' || strchr(line, ' ') != NULL)
+			if (line[0] == '\0' || line[0] == '#')
 				continue;
 			if (mdr_text_fold(arena, line, strlen(line), &word) != MDR_OK || mdr_trainer_lexicon(trainer, group, &word) != MDR_OK)
 				die("out of memory");
@@ -162,17 +163,17 @@ read_unseen(const Corpus *corpus, const char *bytes, size_t length, int fold, Un
 		for (uint32_t head = 0; head < NHEADS; head++)
 		{
 			unseen[t].logit[head] = reading.logit[head];
-			unseen[t].han |= (uint32_t) (reading.script[head] == MDR_SCRIPT_HAN) << head;
+			unseen[t].script[head] = (uint8_t) reading.script[head];
 		}
 	}
 }
 
 static void
-write_model(const char *name, char *bytes, size_t length, Scoring scoring[2][NHEADS])
+write_model(const char *name, char *bytes, size_t length, Scoring scoring[MDR_NSCRIPTS][NHEADS])
 {
 	FILE	   *out = fopen(name, "wb");
 
-	for (int script = 0; scoring != NULL && script < 2; script++)
+	for (int script = 0; scoring != NULL && script < MDR_NSCRIPTS; script++)
 		for (uint32_t head = 0; head < NHEADS; head++)
 			mdr_model_calibrate(bytes, head, (MdrScript) script, scoring[script][head].self, scoring[script][head].any,
 								scoring[script][head].constant);
@@ -182,13 +183,13 @@ write_model(const char *name, char *bytes, size_t length, Scoring scoring[2][NHE
 
 /* The heads that a text's scores would flag. */
 static uint32_t
-flagged(const Unseen *unseen, Scoring scoring[2][NHEADS])
+flagged(const Unseen *unseen, Scoring scoring[MDR_NSCRIPTS][NHEADS])
 {
 	uint32_t	heads = 0;
 
 	for (int head = 0; head < ANY; head++)
 	{
-		const Scoring *s = &scoring[unseen->han >> head & 1][head];
+		const Scoring *s = &scoring[unseen->script[head]][head];
 		double		z = s->constant + s->self * unseen->logit[head] + s->any * unseen->logit[ANY];
 
 		heads |= (uint32_t) (unseen->logit[head] > -INFINITY && 1 / (1 + exp(-z)) >= 2.0 / 3) << head;
@@ -196,47 +197,74 @@ flagged(const Unseen *unseen, Scoring scoring[2][NHEADS])
 	return heads;
 }
 
-/* Prints how often a model that has not seen a set, its thresholds neither, flags its texts. */
+/* Prints how often the texts of a set are flagged. */
 static void
-report(const Corpus *corpus, const Unseen *unseen, Scoring scoring[FOLDS][2][NHEADS])
+report_set(const Corpus *corpus, uint32_t set, const Unseen *unseen, Scoring scoring[MDR_NSCRIPTS][NHEADS])
 {
 	const uint32_t apart = 1u << head_of("violence") | 1u << head_of("politics");
+	uint32_t	positive = 0,
+				caught = 0,
+				right = 0,
+				negative = 0,
+				wrong = 0;
 
-	printf("%-36s %4s %6s %7s %7s %7s %7s\n", "set", "fold", "texts", "asks", "caught", "right", "false");
-	for (uint32_t s = 0; s < corpus->nsets; s++)
+	for (uint32_t t = 0; t < corpus->ntexts; t++)
 	{
-		uint32_t	positive = 0,
-					caught = 0,
-					right = 0,
-					negative = 0,
-					wrong = 0;
+		const Text *text = &corpus->texts[t];
+		uint32_t	heads;
 
-		if (corpus->sets[s].fold == NO_FOLD)
+		if (text->set != set)
 			continue;
-		for (uint32_t t = 0; t < corpus->ntexts; t++)
+		heads = flagged(&unseen[t], scoring) & ~apart;
+		if (text->positive & ~apart)
 		{
-			const Text *text = &corpus->texts[t];
-			uint32_t	heads;
-
-			if (text->set != s)
-				continue;
-			heads = flagged(&unseen[t], scoring[corpus->sets[s].fold]) & ~apart;
-			if (text->positive & ~apart)
-			{
-				positive++;
-				caught += heads != 0;
-				right += (heads & text->positive) != 0;
-			}
-			else if (text->negative >> ANY & 1)
-			{
-				negative++;
-				wrong += heads != 0;
-			}
+			positive++;
+			caught += heads != 0;
+			right += (heads & text->positive) != 0;
 		}
-		printf("%-36s %4d %6u %7u %7.3f %7.3f %7.4f\n", corpus->sets[s].name, corpus->sets[s].fold, corpus->sets[s].texts, positive,
-			   positive ? (double) caught / positive : 0, positive ? (double) right / positive : 0,
-			   negative ? (double) wrong / negative : 0);
+		else if (text->negative >> ANY & 1)
+		{
+			negative++;
+			wrong += heads != 0;
+		}
 	}
+	printf("%-36s %4d %6u %7u %7.3f %7.3f %7u %7.4f\n", corpus->sets[set].name, corpus->sets[set].fold, corpus->sets[set].texts, positive,
+		   positive ? (double) caught / positive : 0, positive ? (double) right / positive : 0, negative,
+		   negative ? (double) wrong / negative : 0);
+}
+
+static void
+print_heading(const char *what)
+{
+	printf("%s\n%-36s %4s %6s %7s %7s %7s %7s %7s\n", what, "set", "fold", "texts", "harm", "caught", "right", "none", "false");
+}
+
+/* How the models do on the sets that neither they nor their thresholds have seen. */
+static void
+report(const Corpus *corpus, const Unseen *unseen, Scoring scoring[FOLDS][MDR_NSCRIPTS][NHEADS])
+{
+	print_heading("sets left out, by models and thresholds that have not seen them");
+	for (uint32_t s = 0; s < corpus->nsets; s++)
+		if (corpus->sets[s].fold != NO_FOLD)
+			report_set(corpus, s, unseen, scoring[corpus->sets[s].fold]);
+}
+
+/* How the model does on other sets, or on the test split. */
+static void
+check(const char *what, const char *folder, bool test_split, const char *bytes, size_t length, Scoring scoring[MDR_NSCRIPTS][NHEADS])
+{
+	Corpus		corpus = {.arena = mdr_arena_create(0)};
+	Unseen	   *unseen;
+
+	read_sets(&corpus, folder, test_split);
+	unseen = mdr_alloc_array(corpus.arena, corpus.ntexts, sizeof(Unseen));
+	if (unseen == NULL)
+		die("out of memory");
+	read_unseen(&corpus, bytes, length, 0, unseen);
+	print_heading(what);
+	for (uint32_t s = 0; s < corpus.nsets; s++)
+		report_set(&corpus, s, unseen, scoring);
+	mdr_arena_destroy(corpus.arena);
 }
 
 static void
@@ -253,16 +281,16 @@ write_logits(const Corpus *corpus, const Unseen *unseen, const char *name)
 
 		if (set->fold == NO_FOLD)
 			continue;
-		fprintf(out, "%s\t%d\t%x\t%x\t%x", set->name, set->fold, text->positive, text->negative, unseen[t].han);
+		fprintf(out, "%s\t%d\t%x\t%x", set->name, set->fold, text->positive, text->negative);
 		for (int head = 0; head < NHEADS; head++)
-			fprintf(out, "\t%.4f", unseen[t].logit[head]);
+			fprintf(out, "\t%.4f %d", unseen[t].logit[head], unseen[t].script[head]);
 		fputc('\n', out);
 	}
 	fclose(out);
 }
 
 static void
-print_scoring(Scoring scoring[2][NHEADS])
+print_scoring(Scoring scoring[MDR_NSCRIPTS][NHEADS])
 {
 	printf("%-28s %28s %28s\n", "head: self, any, constant", "other", "han");
 	for (int head = 0; head < NHEADS; head++)
@@ -271,10 +299,10 @@ print_scoring(Scoring scoring[2][NHEADS])
 }
 
 static void
-train_folds(const Corpus *corpus, const Lexicon *lexicon, const char *folder, const char *logits, Scoring final[2][NHEADS])
+train_folds(const Corpus *corpus, const Lexicon *lexicon, const char *folder, const char *logits, Scoring final[MDR_NSCRIPTS][NHEADS])
 {
 	Unseen	   *unseen = mdr_alloc_array(corpus->arena, corpus->ntexts, sizeof(Unseen));
-	static Scoring scoring[FOLDS][2][NHEADS];
+	static Scoring scoring[FOLDS][MDR_NSCRIPTS][NHEADS];
 	char	   *bytes[FOLDS];
 	size_t		length[FOLDS];
 	char		name[4096];
@@ -320,11 +348,12 @@ main(int argc, char **argv)
 			   *own = NULL,
 			   *out = NULL,
 			   *folds = NULL,
-			   *logits = NULL;
+			   *logits = NULL,
+			   *other = NULL;
 	bool		quick = false;
 	Corpus		corpus = {.arena = mdr_arena_create(0)};
 	Lexicon		lexicon = {0};
-	static Scoring scoring[2][NHEADS];
+	static Scoring scoring[MDR_NSCRIPTS][NHEADS];
 	char	   *bytes;
 	size_t		length;
 	char		name[4096];
@@ -332,18 +361,19 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 	{
 		const char **value = strcmp(argv[i], "--data") == 0 ? &data : strcmp(argv[i], "--own") == 0 ? &own
-			: strcmp(argv[i], "--out") == 0 ? &out : strcmp(argv[i], "--folds") == 0 ? &folds : strcmp(argv[i], "--logits") == 0 ? &logits : NULL;
+			: strcmp(argv[i], "--out") == 0 ? &out : strcmp(argv[i], "--folds") == 0 ? &folds : strcmp(argv[i], "--logits") == 0 ? &logits
+			: strcmp(argv[i], "--check") == 0 ? &other : NULL;
 
 		if (strcmp(argv[i], "--quick") == 0)
 			quick = true;
 		else if (value == NULL || i + 1 == argc)
-			die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--quick]");
+			die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--check FOLDER] [--quick]");
 		else
 			*value = argv[++i];
 	}
 	if (data == NULL || own == NULL || out == NULL)
-		die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--quick]");
-	read_sets(&corpus, data);
+		die("usage: train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--check FOLDER] [--quick]");
+	read_sets(&corpus, data, false);
 	snprintf(name, sizeof(name), "%s/examples", own);
 	read_examples(&corpus, name);
 	snprintf(name, sizeof(name), "%s/lexicon", own);
@@ -354,6 +384,11 @@ main(int argc, char **argv)
 		train_folds(&corpus, &lexicon, folds, logits, scoring);
 	bytes = train(&corpus, &lexicon, NO_FOLD, &length);
 	write_model(out, bytes, length, quick ? NULL : scoring);
+	if (other != NULL)
+	{
+		check("other sets", other, false, bytes, length, scoring);
+		check("the test split", data, true, bytes, length, scoring);
+	}
 	mdr_arena_destroy(corpus.arena);
 	return 0;
 }

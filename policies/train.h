@@ -57,8 +57,8 @@ extern uint32_t add_set(Corpus *corpus, const char *file, int fold);
 extern void add_text(Corpus *corpus, uint32_t set, const char *given, size_t length, uint32_t positive, uint32_t negative,
 					 uint32_t weak, float weight);
 
-/* Reads data sets: one JSON object a line, without those of the test split. */
-extern void read_sets(Corpus *corpus, const char *folder);
+/* Reads data sets: one JSON object a line; those of the test split, or all others. */
+extern void read_sets(Corpus *corpus, const char *folder, bool test_split);
 
 /* Reads the project's own examples and expands their frames. */
 extern void read_examples(Corpus *corpus, const char *folder);
@@ -67,7 +67,7 @@ extern void read_examples(Corpus *corpus, const char *folder);
 typedef struct Unseen
 {
 	float		logit[NHEADS];
-	uint32_t	han;			/* bits by head: the script of the highest window */
+	uint8_t		script[NHEADS]; /* of the highest window */
 } Unseen;
 
 /* How scores are made of a head's logits in a script. */
@@ -82,6 +82,6 @@ typedef struct Scoring
  * Chooses thresholds on the texts of all sets that are left out of some training, but not of those of one fold (NO_FOLD: none), and
  * says how scores are made, by script and head.
  */
-extern void choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring scoring[2][NHEADS]);
+extern void choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring scoring[MDR_NSCRIPTS][NHEADS]);
 
 #endif							/* TRAIN_H */

@@ -3,7 +3,7 @@
  *		Reads data sets: JSON, one text a line.
  *
  * A label says 0 or 1 of a category; "benign" 1 says 0 of every category, and 0 says that there is some harm.  What a text says nothing
- * about stays unknown.  Texts of the test split (one in ten, by a hash of the text) are left out.
+ * about stays unknown.  Texts of the test split (one in ten, by a hash of the text) are never trained on.
  *
  * Input: .jsonl files.  Output: texts, folded, with labels by head.  Memory: the corpus's arena.  On error: the program ends.
  */
@@ -162,7 +162,7 @@ is_for_test(const char *bytes, size_t length)
 }
 
 static void
-read_line(Corpus *corpus, uint32_t set, const char *file, uint32_t number, const char *line, size_t length)
+read_line(Corpus *corpus, uint32_t set, bool test_split, const char *file, uint32_t number, const char *line, size_t length)
 {
 	json_error_t error;
 	json_t	   *object = json_loadb(line, length, 0, &error);
@@ -201,13 +201,13 @@ read_line(Corpus *corpus, uint32_t set, const char *file, uint32_t number, const
 		if (head >= 0)
 			weak |= 1u << head;
 	}
-	if (!is_for_test(json_string_value(given), json_string_length(given)))
+	if (is_for_test(json_string_value(given), json_string_length(given)) == test_split)
 		add_text(corpus, set, json_string_value(given), json_string_length(given), positive, negative, weak, 1);
 	json_decref(object);
 }
 
 void
-read_sets(Corpus *corpus, const char *folder)
+read_sets(Corpus *corpus, const char *folder, bool test_split)
 {
 	uint32_t	count;
 	char	  **files = list_files(folder, ".jsonl", &count);
@@ -227,7 +227,7 @@ read_sets(Corpus *corpus, const char *folder)
 
 			end = end == NULL ? bytes + length : end;
 			if (end > line)
-				read_line(corpus, set, files[f], number, line, end - line);
+				read_line(corpus, set, test_split, files[f], number, line, end - line);
 			line = end + 1;
 		}
 		free(bytes);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* What there is to tune. */
-#define BUDGET 0.005			/* of each harmless set, for all heads but those below together */
+#define BUDGET 0.015			/* of each harmless set, for all heads but those below together */
 #define BUDGET_APART 0.01		/* for violence and for politics, each */
 #define BUDGET_ANY 0.005		/* for "any" */
 #define SMALLEST_SET 100		/* harmless texts in a script: with fewer, a set does not decide */
@@ -40,7 +40,7 @@ typedef struct Candidate
 {
 	const Text *text;
 	int8_t		level[NHEADS];	/* highest threshold that lets the head through; -1 = none */
-	uint32_t	han;
+	const uint8_t *script;		/* by head */
 	bool		flagged;
 } Candidate;
 
@@ -56,7 +56,7 @@ typedef struct Search
 	uint32_t   *more;			/* by set: what the step being tried would add */
 	uint32_t   *harmless;		/* by set: texts */
 	uint32_t   *harmful;
-	int			level[2][NHEADS];
+	int			level[MDR_NSCRIPTS][NHEADS];
 } Search;
 
 static bool
@@ -86,7 +86,7 @@ deviation_of(const Corpus *corpus, const Unseen *unseen, int without, int script
 		double		logit = unseen[t].logit[head];
 
 		if (!is_left_out(corpus, &corpus->texts[t], without) || !is_harmless(&corpus->texts[t])
-			|| (unseen[t].han >> head & 1) != (uint32_t) script || !(logit > -INFINITY))
+			|| unseen[t].script[head] != script || !(logit > -INFINITY))
 			continue;
 		n++;
 		sum += logit;
@@ -118,9 +118,9 @@ list_number(int script, int head, int level)
 
 /* The texts of the search, and their levels. */
 static void
-prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without, Deviation deviations[2][NHEADS])
+prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without, Deviation deviations[MDR_NSCRIPTS][NHEADS])
 {
-	size_t		nlists = (size_t) 2 * NHEADS * LEVELS;
+	size_t		nlists = (size_t) MDR_NSCRIPTS * NHEADS * LEVELS;
 
 	*search = (Search)
 	{
@@ -139,20 +139,20 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 			continue;
 		search->ncandidates++;
 		candidate->text = text;
-		candidate->han = unseen[t].han;
+		candidate->script = unseen[t].script;
 		search->harmless[text->set] += is_harmless(text);
 		search->harmful[text->set] += text->positive != 0;
 		for (int head = 0; head < NHEADS; head++)
 		{
-			const Deviation *own = &deviations[unseen[t].han >> head & 1][head],
-					   *any = &deviations[unseen[t].han >> head & 1][ANY];
+			const Deviation *own = &deviations[unseen[t].script[head]][head],
+					   *any = &deviations[unseen[t].script[head]][ANY];
 			double		z = (unseen[t].logit[head] - own->mean) / own->deviation
 				+ (head == ANY ? 0 : ANY_FACTOR * (unseen[t].logit[ANY] - any->mean) / any->deviation);
 			double		level = floor((z - LOWEST) * PER_DEVIATION);
 
 			candidate->level[head] = level < 0 ? -1 : level > LEVELS - 1 ? LEVELS - 1 : (int8_t) level;
 			if (level >= 0)
-				search->sizes[list_number(candidate->han >> head & 1, head, candidate->level[head])]++;
+				search->sizes[list_number(candidate->script[head], head, candidate->level[head])]++;
 		}
 	}
 	for (size_t i = 0; i < nlists; i++)
@@ -164,7 +164,7 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 		for (int head = 0; head < NHEADS; head++)
 			if (search->candidates[c].level[head] >= 0)
 			{
-				size_t		list = list_number(search->candidates[c].han >> head & 1, head, search->candidates[c].level[head]);
+				size_t		list = list_number(search->candidates[c].script[head], head, search->candidates[c].level[head]);
 
 				search->lists[list][search->sizes[list]++] = c;
 			}
@@ -173,7 +173,7 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 static void
 finish(Search *search)
 {
-	for (size_t i = 0; i < (size_t) 2 * NHEADS * LEVELS; i++)
+	for (size_t i = 0; i < (size_t) MDR_NSCRIPTS * NHEADS * LEVELS; i++)
 		free(search->lists[i]);
 	free(search->lists);
 	free(search->candidates);
@@ -253,7 +253,7 @@ take_step(Search *search, int script, int head, int levels)
 
 /* Lowers the thresholds of some heads as far as the budget goes. */
 static void
-lower(Search *search, uint32_t heads, bool learned[2][NHEADS])
+lower(Search *search, uint32_t heads, bool learned[MDR_NSCRIPTS][NHEADS])
 {
 	for (;;)
 	{
@@ -262,7 +262,7 @@ lower(Search *search, uint32_t heads, bool learned[2][NHEADS])
 					best_head = 0,
 					best_levels = 0;
 
-		for (int script = 0; script < 2; script++)
+		for (int script = 0; script < MDR_NSCRIPTS; script++)
 			for (int head = 0; head < NHEADS; head++)
 				for (int levels = 1; levels <= LOOK_AHEAD && levels <= search->level[script][head]; levels++)
 				{
@@ -288,34 +288,37 @@ lower(Search *search, uint32_t heads, bool learned[2][NHEADS])
 	}
 }
 
-/* Which heads have texts to learn from, by script: those of the project's own count as well. */
+/*
+ * Which heads have texts to learn from, by script: those of the project's own count as well.  Scripts without spaces are taken for
+ * Chinese; there is nothing to learn from in the others, and so no head has a score there.
+ */
 static void
-find_learned(const Corpus *corpus, bool learned[2][NHEADS])
+find_learned(const Corpus *corpus, bool learned[MDR_NSCRIPTS][NHEADS])
 {
-	uint32_t	count[2][NHEADS] = {{0}};
+	uint32_t	count[MDR_NSCRIPTS][NHEADS] = {{0}};
 
 	for (uint32_t t = 0; t < corpus->ntexts; t++)
 		for (int head = 0; head < NHEADS; head++)
 			count[corpus->texts[t].plain.has_han][head] += corpus->texts[t].positive >> head & 1;
-	for (int script = 0; script < 2; script++)
+	for (int script = 0; script < MDR_NSCRIPTS; script++)
 		for (int head = 0; head < NHEADS; head++)
 			learned[script][head] = count[script][head] >= LEAST_POSITIVE;
 }
 
 void
-choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring scoring[2][NHEADS])
+choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring scoring[MDR_NSCRIPTS][NHEADS])
 {
 	const uint32_t apart[2] = {1u << head_of("violence"), 1u << head_of("politics")};
-	Deviation	deviations[2][NHEADS];
-	bool		learned[2][NHEADS];
+	Deviation	deviations[MDR_NSCRIPTS][NHEADS];
+	bool		learned[MDR_NSCRIPTS][NHEADS];
 	Search		search;
 
-	for (int script = 0; script < 2; script++)
+	for (int script = 0; script < MDR_NSCRIPTS; script++)
 		for (int head = 0; head < NHEADS; head++)
 			deviations[script][head] = deviation_of(corpus, unseen, without, script, head);
 	find_learned(corpus, learned);
 	prepare(&search, corpus, unseen, without, deviations);
-	for (int script = 0; script < 2; script++)
+	for (int script = 0; script < MDR_NSCRIPTS; script++)
 		for (int head = 0; head < NHEADS; head++)
 			search.level[script][head] = LEVELS;
 	start_round(&search, BUDGET);
@@ -327,7 +330,7 @@ choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring 
 	}
 	start_round(&search, BUDGET_ANY);
 	lower(&search, 1u << ANY, learned);
-	for (int script = 0; script < 2; script++)
+	for (int script = 0; script < MDR_NSCRIPTS; script++)
 		for (int head = 0; head < NHEADS; head++)
 		{
 			const Deviation *own = &deviations[script][head],

@@ -30,12 +30,14 @@ typedef struct MdrModel
 	int			any;			/* the head "any", -1 when there is none */
 } MdrModel;
 
-/* Scripts have thresholds of their own: a text is Han when most of its letters are. */
+/* Scripts have thresholds of their own.  A window is of the script that most of its letters are of. */
 typedef enum MdrScript
 {
-	MDR_SCRIPT_OTHER = 0,
-	MDR_SCRIPT_HAN
+	MDR_SCRIPT_OTHER = 0,		/* alphabets */
+	MDR_SCRIPT_HAN,				/* Chinese */
+	MDR_SCRIPT_UNSPACED			/* Kana among Han, Hangul, Thai and the like */
 } MdrScript;
+#define MDR_NSCRIPTS 3
 
 /*
  * Looks a block of bytes over and makes *model point to it; the bytes stay the caller's, aligned to 16, and must stay where they are.
@@ -111,8 +113,11 @@ typedef struct MdrLabels
 /* MDR_OK, MDR_INVALID (a value out of range), MDR_NO_MEMORY */
 extern MdrStatus mdr_trainer_create(MdrArena *arena, const MdrTraining *training, MdrTrainer **trainer, MdrError *error);
 
-/* Adds a word to a group of the lexicon, 0 to ngroups - 1.  MDR_OK, MDR_NO_MEMORY */
-extern MdrStatus mdr_trainer_lexicon(MdrTrainer *trainer, uint32_t group, const MdrText *word);
+/*
+ * Adds a word or phrase to a group of the lexicon, 0 to ngroups - 1: one to four words, or one to six Han characters; what is neither
+ * is left aside.  MDR_OK, MDR_NO_MEMORY
+ */
+extern MdrStatus mdr_trainer_lexicon(MdrTrainer *trainer, uint32_t group, const MdrText *phrase);
 
 /* Adds a text, of which the first windows are trained on (two of one that is positive for something, else three).  MDR_OK, MDR_NO_MEMORY */
 extern MdrStatus mdr_trainer_add(MdrTrainer *trainer, const MdrText *plain, const MdrLabels *labels);

@@ -275,27 +275,58 @@ read_signs(MdrBlocks *blocks, MdrBlock *block)
 	return characters;
 }
 
+/* Notes the lexicon's phrases that end in a Han character. */
+static void
+find_han_phrases(const MdrBlocks *blocks, MdrBlock *block, uint32_t c)
+{
+	for (uint32_t before = 0; before < MDR_LONGEST_HAN && block->nphrases < MDR_MAX_TOKENS; before++)
+	{
+		uint64_t	hash = 0;
+		uint32_t	groups;
+
+		if (before > 0 && blocks->han[before - 1] == 0)
+			return;
+		for (uint32_t i = before; i > 0; i--)
+			hash = mdr_model_phrase(hash, blocks->han[i - 1]);
+		groups = mdr_model_find_phrase(&blocks->tables, mdr_model_phrase(hash, c));
+		if (groups != 0)
+			block->phrases[block->nphrases++] = groups;
+	}
+}
+
+static inline bool
+ends_phrase(const MdrTables *tables, uint32_t before, uint32_t c)
+{
+	uint32_t	end = mdr_model_phrase_end(before, c);
+
+	return tables->phrase_ends[end / 64] >> end % 64 & 1;
+}
+
 static void
 read_han(MdrBlocks *blocks, MdrBlock *block, uint32_t c)
 {
 	unsigned	shift = blocks->tables.row_shift;
+	uint32_t   *han = blocks->han;
 
 	if (blocks->gap > HAN_GAP)
-		blocks->han[0] = 0;
+		han[0] = 0;
 	add_row(blocks, block, mdr_model_row_of_characters(shift, 0, 0, c));
-	if (blocks->han[0] != 0)
-	{
-		add_row(blocks, block, mdr_model_row_of_characters(shift, 0, blocks->han[0], c));
-		if (blocks->han[1] != 0)
-			add_row(blocks, block, mdr_model_row_of_characters(shift, blocks->han[1], blocks->han[0], c));
-		blocks->han[1] = blocks->han[0];
-	}
+	if (han[0] == 0)
+		memset(han, 0, sizeof(blocks->han));
 	else
-		blocks->han[1] = 0;
-	blocks->han[0] = c;
+	{
+		add_row(blocks, block, mdr_model_row_of_characters(shift, 0, han[0], c));
+		if (han[1] != 0)
+			add_row(blocks, block, mdr_model_row_of_characters(shift, han[1], han[0], c));
+	}
+	if (ends_phrase(&blocks->tables, 0, c) || (han[0] != 0 && ends_phrase(&blocks->tables, han[0], c)))
+		find_han_phrases(blocks, block, c);
+	memmove(han + 1, han, sizeof(blocks->han) - sizeof(han[0]));
+	han[0] = c;
 	blocks->gap = 0;
 	blocks->linked = false;
 	block->han++;
+	block->ideographs += (c >= 0x3400 && c <= 0x9FFF) || c >= 0x20000 || (c >= 0xF900 && c < 0xFB00);
 }
 
 static void
@@ -342,7 +373,26 @@ read_other(MdrBlocks *blocks, MdrBlock *block)
 	return 1;
 }
 
-/* Looks the block's words up: numbers of the vocabulary, or rows where they are not in it; and rows of pairs. */
+/* Notes the lexicon's phrases that end in a word. */
+static void
+find_phrases(const MdrBlocks *blocks, MdrBlock *block, uint64_t last)
+{
+	for (uint32_t before = 1; before < MDR_LONGEST_PHRASE && block->nphrases < MDR_MAX_TOKENS; before++)
+	{
+		uint64_t	hash = 0;
+		uint32_t	groups;
+
+		if (blocks->before[before - 1] == 0)
+			return;
+		for (uint32_t i = before; i > 0; i--)
+			hash = mdr_model_phrase(hash, blocks->before[i - 1]);
+		groups = mdr_model_find_phrase(&blocks->tables, mdr_model_phrase(hash, last));
+		if (groups != 0)
+			block->phrases[block->nphrases++] = groups;
+	}
+}
+
+/* Looks the block's words up: numbers of the vocabulary, or rows where they are not in it; rows of pairs; phrases of the lexicon. */
 static void
 look_up(MdrBlocks *blocks, MdrBlock *block)
 {
@@ -355,16 +405,23 @@ look_up(MdrBlocks *blocks, MdrBlock *block)
 
 		if (word < 0 && (word = mdr_words_undisguise(&blocks->tables, token->at, token->length)) >= 0)
 			token->hash = blocks->tables.words[word].hash;
+		if (!token->linked)
+			memset(blocks->before, 0, sizeof(blocks->before));
 		if (word >= 0)
+		{
 			block->words[block->nwords++] = (uint32_t) word;
+			if (blocks->tables.words[word].ends_phrase)
+				find_phrases(blocks, block, token->hash);
+		}
 		else
 		{
 			add_row(blocks, block, mdr_model_row_of_word(shift, token->hash));
 			block->nrows += mdr_model_grams(shift, token->at, token->length, block->rows + block->nrows);
 		}
-		if (token->linked && blocks->before != 0)
-			add_row(blocks, block, mdr_model_row_of_pair(shift, blocks->before, token->hash));
-		blocks->before = token->hash;
+		if (blocks->before[0] != 0)
+			add_row(blocks, block, mdr_model_row_of_pair(shift, blocks->before[0], token->hash));
+		memmove(blocks->before + 1, blocks->before, sizeof(blocks->before) - sizeof(blocks->before[0]));
+		blocks->before[0] = token->hash;
 	}
 }
 
@@ -376,7 +433,7 @@ mdr_blocks_next(MdrBlocks *blocks, MdrBlock *block)
 	if (blocks->at >= blocks->end)
 		return false;
 	block->start = blocks->at - blocks->begin;
-	block->letters = block->han = block->ntokens = block->nwords = block->nrows = 0;
+	block->letters = block->han = block->ideographs = block->ntokens = block->nwords = block->nrows = block->nphrases = 0;
 	while (blocks->at < blocks->end && characters < MDR_BLOCK_CHARACTERS)
 	{
 		char		byte = *blocks->at;

@@ -30,12 +30,13 @@ fault_of(const MdrModelHeader *header, size_t length)
 	if (header->length != length)
 		return "the model is not as long as it says";
 	if (header->nheads < 1 || header->nheads > MDR_MODEL_MAX_HEADS || header->ngroups > MDR_MAX_GROUPS || header->nwords > 0xFFFF
-		|| header->row_bits < 10 || header->row_bits > 20 || header->index_bits < 1 || header->index_bits > 20)
+		|| header->row_bits < 10 || header->row_bits > 20 || header->index_bits < 1 || header->index_bits > 20 || header->phrase_bits < 1 || header->phrase_bits > 20)
 		return "the model's sizes are out of range";
-	/* Prefetches and vectors may read a little beyond a row: the words follow the rows, and the groups end the block. */
 	if (!lies_within(header, header->rows, (uint64_t) 1 << header->row_bits, MDR_ROW_BYTES)
 		|| !lies_within(header, header->index, (uint64_t) 1 << header->index_bits, sizeof(uint32_t))
 		|| !lies_within(header, header->words, header->nwords, sizeof(MdrModelWord))
+		|| !lies_within(header, header->phrases, ((uint64_t) 1 << (MDR_END_BITS - 7)) + ((uint64_t) 1 << header->phrase_bits),
+						sizeof(MdrModelPhrase))
 		|| !lies_within(header, header->groups, mdr_model_group_rows(header->ngroups), sizeof(float) * MDR_MODEL_MAX_HEADS))
 		return "the model's sections are out of range";
 	for (uint32_t head = 0; head < header->nheads; head++)
@@ -94,10 +95,14 @@ mdr_model_tables(const MdrModel *model)
 			.words = (const MdrModelWord *) (base + header->words),
 			.rows = (const int8_t *) (base + header->rows),
 			.groups = (const float *) (base + header->groups),
+			.phrase_ends = (const uint64_t *) (base + header->phrases),
+			.phrases = (const MdrModelPhrase *) (base + header->phrases + ((size_t) 1 << (MDR_END_BITS - 3))),
 			.nwords = header->nwords,
 			.ngroups = header->ngroups,
 			.index_shift = 64 - header->index_bits,
 			.index_mask = ((uint32_t) 1 << header->index_bits) - 1,
+			.phrase_shift = 64 - header->phrase_bits,
+			.phrase_mask = ((uint32_t) 1 << header->phrase_bits) - 1,
 			.row_shift = 64 - header->row_bits
 	};
 }

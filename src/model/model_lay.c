@@ -15,41 +15,6 @@
 #define MIN_COUNT 3				/* times that a word must occur */
 #define MAX_COST 39
 
-MdrLexeme *
-mdr_lexeme(MdrTrainer *trainer, uint64_t hash, const char *at, uint32_t length)
-{
-	MdrLexemes *lexemes = &trainer->lexemes;
-	size_t		place;
-
-	if (lexemes->items == NULL || lexemes->count * 2 > lexemes->mask)
-	{
-		MdrLexemes	grown = {.mask = lexemes->items == NULL ? 4095 : lexemes->mask * 2 + 1};
-
-		grown.items = mdr_alloc_array(trainer->arena, grown.mask + 1, sizeof(MdrLexeme));
-		if (grown.items == NULL)
-			return NULL;
-		for (size_t i = 0; lexemes->items != NULL && i <= lexemes->mask; i++)
-		{
-			if (lexemes->items[i].hash == 0)
-				continue;
-			for (place = lexemes->items[i].hash & grown.mask; grown.items[place].hash != 0;)
-				place = (place + 1) & grown.mask;
-			grown.items[place] = lexemes->items[i];
-			grown.count++;
-		}
-		*lexemes = grown;
-	}
-	for (place = hash & lexemes->mask; lexemes->items[place].hash != 0; place = (place + 1) & lexemes->mask)
-		if (lexemes->items[place].hash == hash)
-			return &lexemes->items[place];
-	lexemes->items[place] = (MdrLexeme)
-	{
-		.hash = hash,.at = at,.length = length
-	};
-	lexemes->count++;
-	return &lexemes->items[place];
-}
-
 uint32_t
 mdr_lexeme_rows(unsigned shift, const MdrLexeme *word, uint32_t *rows)
 {
@@ -61,9 +26,7 @@ mdr_lexeme_rows(unsigned shift, const MdrLexeme *word, uint32_t *rows)
 static MdrStatus
 count_words(MdrTrainer *trainer)
 {
-	static const uint32_t nothing[2];
-	static const int8_t no_rows[2 * MDR_ROW_BYTES];
-	MdrTables	tables = {.index = nothing,.rows = no_rows,.index_shift = 63,.index_mask = 1,.row_shift = 63};
+	MdrTables	tables = mdr_no_tables();
 	MdrBlock   *block = mdr_alloc(trainer->arena, sizeof(MdrBlock));
 
 	if (block == NULL)
@@ -77,7 +40,7 @@ count_words(MdrTrainer *trainer)
 			for (uint32_t t = 0; t < block->ntokens; t++)
 			{
 				const MdrToken *token = &block->tokens[t];
-				MdrLexeme  *lexeme = mdr_lexeme(trainer, token->hash, token->at, token->length);
+				MdrLexeme  *lexeme = mdr_lexeme(trainer->arena, &trainer->lexemes, token->hash, token->at, token->length);
 
 				if (lexeme == NULL)
 					return MDR_NO_MEMORY;
@@ -87,6 +50,12 @@ count_words(MdrTrainer *trainer)
 	return MDR_OK;
 }
 
+static bool
+of_lexicon(const MdrLexeme *word)
+{
+	return word->groups != 0 || word->ends_phrase;
+}
+
 /* Whether a word may be in the vocabulary. */
 static bool
 fit_to_know(const MdrLexeme *word)
@@ -94,7 +63,7 @@ fit_to_know(const MdrLexeme *word)
 	bool		letters = false,
 				digits = false;
 
-	if (word->hash == 0 || word->length > MDR_LONGEST_KNOWN || (word->count < MIN_COUNT && word->groups == 0))
+	if (word->hash == 0 || word->length > MDR_LONGEST_KNOWN || (word->count < MIN_COUNT && !of_lexicon(word)))
 		return false;
 	for (uint32_t i = 0; i < word->length; i++)
 	{
@@ -115,8 +84,8 @@ compare_words(const void *left, const void *right)
 	const MdrLexeme *a = left,
 			   *b = right;
 
-	if ((a->groups != 0) != (b->groups != 0))
-		return a->groups != 0 ? -1 : 1;
+	if (of_lexicon(a) != of_lexicon(b))
+		return of_lexicon(a) ? -1 : 1;
 	if (a->count != b->count)
 		return a->count > b->count ? -1 : 1;
 	return a->hash < b->hash ? -1 : a->hash > b->hash;
@@ -192,6 +161,32 @@ index_words(uint32_t *index, unsigned bits, const MdrModelWord *words, uint32_t 
 	return true;
 }
 
+/* Puts the lexicon's phrases into a table of 2^bits places; false when one would be too far off. */
+static bool
+place_phrases(MdrModelPhrase *places, unsigned bits, const MdrLexemes *phrases)
+{
+	uint32_t	mask = ((uint32_t) 1 << bits) - 1;
+
+	memset(places, 0, sizeof(MdrModelPhrase) << bits);
+	for (size_t i = 0; phrases->items != NULL && i <= phrases->mask; i++)
+	{
+		const MdrLexeme *phrase = &phrases->items[i];
+		uint32_t	slot = (uint32_t) (phrase->hash >> (64 - bits));
+		int			probe = 0;
+
+		if (phrase->hash == 0)
+			continue;
+		while (places[(slot + probe) & mask].groups != 0)
+			if (++probe == MDR_MAX_PROBES)
+				return false;
+		places[(slot + probe) & mask] = (MdrModelPhrase)
+		{
+			.hash = phrase->hash,.groups = phrase->groups
+		};
+	}
+	return true;
+}
+
 static size_t
 place_section(size_t *length, size_t size)
 {
@@ -201,25 +196,38 @@ place_section(size_t *length, size_t size)
 	return offset;
 }
 
+/* Bits of a table with places for so many items. */
+static unsigned
+bits_for(size_t items)
+{
+	unsigned	bits = 8;
+
+	while ((size_t) 1 << bits < items * 3 / 2)
+		bits++;
+	return bits;
+}
+
 /* A block with room for everything, and a header that says where. */
 static MdrModelHeader *
-make_block(MdrTrainer *trainer, uint32_t nwords, unsigned index_bits)
+make_block(MdrTrainer *trainer, uint32_t nwords, unsigned index_bits, unsigned phrase_bits)
 {
 	const MdrTraining *training = &trainer->training;
 	size_t		length = (sizeof(MdrModelHeader) + 63) / 64 * 64;
 	MdrModelHeader header = {
 		.magic = MDR_MODEL_MAGIC,.format = MDR_MODEL_FORMAT,.byte_order = MDR_MODEL_BYTE_ORDER,.nheads = training->nheads,
-		.row_bits = training->bits,.index_bits = index_bits,.nwords = nwords,.ngroups = training->ngroups,.damping = training->damping
+		.row_bits = training->bits,.index_bits = index_bits,.nwords = nwords,.ngroups = training->ngroups,.phrase_bits = phrase_bits,
+		.damping = training->damping
 	};
 	MdrModelHeader *block;
 
 	header.rows = place_section(&length, (size_t) MDR_ROW_BYTES << header.row_bits);
 	header.index = place_section(&length, sizeof(uint32_t) << index_bits);
 	header.words = place_section(&length, nwords * sizeof(MdrModelWord));
+	header.phrases = place_section(&length, sizeof(trainer->phrase_ends) + (sizeof(MdrModelPhrase) << phrase_bits));
 	header.groups = place_section(&length, mdr_model_group_rows(header.ngroups) * MDR_MODEL_MAX_HEADS * sizeof(float));
 	header.length = length;
 	memcpy(header.names, trainer->names, sizeof(header.names));
-	for (int script = 0; script < 2; script++)
+	for (int script = 0; script < MDR_NSCRIPTS; script++)
 		for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
 			header.scores[script][head].constant = -INFINITY;
 	block = mdr_alloc(trainer->arena, length);
@@ -228,45 +236,86 @@ make_block(MdrTrainer *trainer, uint32_t nwords, unsigned index_bits)
 	return block;
 }
 
+/* Writes the vocabulary, without weights. */
+static void
+lay_words(const MdrTrainer *trainer, MdrModelHeader *header, const MdrLexeme *words, uint64_t total)
+{
+	MdrModelWord *laid = (MdrModelWord *) ((char *) header + header->words);
+
+	for (uint32_t i = 0; i < header->nwords; i++)
+	{
+		uint32_t	rows[MDR_LONGEST_WORD + 2];
+
+		laid[i] = (MdrModelWord)
+		{
+			.hash = words[i].hash,.groups = words[i].groups,.nfeatures = mdr_lexeme_rows(64 - header->row_bits, &words[i], rows),
+				.cost = cost_of(words[i].count, total),.ends_phrase = words[i].ends_phrase
+		};
+	}
+	memcpy((char *) header + header->phrases, trainer->phrase_ends, sizeof(trainer->phrase_ends));
+}
+
+/* Takes the lexicon from another model: groups of the words that are known here as well, and all phrases. */
+static MdrStatus
+take_lexicon(MdrTrainer *trainer)
+{
+	const MdrTables lexicon = mdr_model_tables(trainer->training.lexicon);
+
+	for (size_t i = 0; trainer->lexemes.items != NULL && i <= trainer->lexemes.mask; i++)
+	{
+		MdrLexeme  *lexeme = &trainer->lexemes.items[i];
+		int32_t		known = lexeme->hash == 0 ? -1 : mdr_model_find(&lexicon, lexeme->hash);
+
+		if (known < 0)
+			continue;
+		lexeme->groups = lexicon.words[known].groups;
+		lexeme->ends_phrase = lexicon.words[known].ends_phrase != 0;
+	}
+	memcpy(trainer->phrase_ends, lexicon.phrase_ends, sizeof(trainer->phrase_ends));
+	for (uint32_t i = 0; i <= lexicon.phrase_mask; i++)
+	{
+		MdrLexeme  *phrase;
+
+		if (lexicon.phrases[i].groups == 0 || lexicon.phrases[i].hash == 0)
+			continue;
+		if ((phrase = mdr_lexeme(trainer->arena, &trainer->phrases, lexicon.phrases[i].hash, NULL, 0)) == NULL)
+			return MDR_NO_MEMORY;
+		phrase->groups = lexicon.phrases[i].groups;
+	}
+	return MDR_OK;
+}
+
 MdrStatus
 mdr_lay_out(MdrTrainer *trainer, MdrLayout *layout, MdrError *error)
 {
 	MdrLexeme  *words;
 	uint32_t	nwords;
 	uint64_t	total;
-	unsigned	bits = 8;
+	unsigned	index_bits,
+				phrase_bits;
 	MdrModelHeader *header;
-	MdrModelWord *laid;
-	MdrTables	lexicon = {0};
+	bool		placed;
 	MdrStatus	status = count_words(trainer);
 
+	if (status == MDR_OK && trainer->training.lexicon != NULL)
+		status = take_lexicon(trainer);
 	if (status == MDR_OK)
 		status = choose_words(trainer, &words, &nwords, &total);
 	if (status != MDR_OK)
 		return mdr_fail(error, status, 0, 0, status == MDR_INTERRUPTED ? "interrupted" : "out of memory");
-	if (trainer->training.lexicon != NULL)
-		lexicon = mdr_model_tables(trainer->training.lexicon);
-	while ((size_t) 1 << bits < (size_t) nwords * 3 / 2)
-		bits++;
-	for (;; bits++)
+	phrase_bits = bits_for(trainer->phrases.count * 2);
+	for (index_bits = bits_for(nwords);; index_bits++, phrase_bits++)
 	{
-		if (bits > 20)
+		if (index_bits > 20 || phrase_bits > 20)
 			return mdr_fail(error, MDR_INVALID, 0, 0, "the vocabulary cannot be indexed");
-		if ((header = make_block(trainer, nwords, bits)) == NULL)
+		if ((header = make_block(trainer, nwords, index_bits, phrase_bits)) == NULL)
 			return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
-		laid = (MdrModelWord *) ((char *) header + header->words);
-		for (uint32_t i = 0; i < nwords; i++)
-		{
-			uint32_t	rows[MDR_LONGEST_WORD + 2];
-			int32_t		known = trainer->training.lexicon == NULL ? -1 : mdr_model_find(&lexicon, words[i].hash);
-
-			laid[i] = (MdrModelWord)
-			{
-				.hash = words[i].hash,.groups = known >= 0 ? lexicon.words[known].groups : words[i].groups,
-					.nfeatures = mdr_lexeme_rows(64 - header->row_bits, &words[i], rows),.cost = cost_of(words[i].count, total)
-			};
-		}
-		if (index_words((uint32_t *) ((char *) header + header->index), bits, laid, nwords))
+		lay_words(trainer, header, words, total);
+		placed = index_words((uint32_t *) ((char *) header + header->index), index_bits,
+							 (MdrModelWord *) ((char *) header + header->words), nwords)
+			&& place_phrases((MdrModelPhrase *) ((char *) header + header->phrases + sizeof(trainer->phrase_ends)), phrase_bits,
+							 &trainer->phrases);
+		if (placed)
 			break;
 	}
 	layout->bytes = (char *) header;

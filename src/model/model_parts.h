@@ -2,12 +2,13 @@
  * model_parts.h
  *		How a model lies in memory, and what the files of src/model share; private to the stage.
  *
- * A header, then four sections at 64-byte boundaries:
+ * A header, then five sections at 64-byte boundaries:
  *
  *	rows		2^row_bits rows of a signed byte a head; a feature's hash says which row is its
  *	index		2^index_bits numbers by a word's hash: tag in the upper half, word + 1 in the lower, 0 = empty; linear probing
  *	words		the vocabulary: for each word the sum of all rows of the word itself and of its 4-grams, so that a known word costs
  *				one look-up
+ *	phrases		the lexicon's phrases: a bit for each hash of what they end in, then the phrases by their own hash
  *	groups		what a lexicon's groups add when a window has 1, 2 or 4 of their words, and words of two groups
  *
  * Numbers are of the machine that trained, whose byte order the header tells.
@@ -20,13 +21,17 @@
 #include <string.h>
 
 #define MDR_MODEL_MAGIC "MDRMODEL"
-#define MDR_MODEL_FORMAT 1
+#define MDR_MODEL_FORMAT 2
 #define MDR_MODEL_BYTE_ORDER 0x01020304u
 
 #define MDR_ROW_BYTES 24		/* MDR_MODEL_MAX_HEADS, one byte each */
 #define MDR_MAX_PROBES 64		/* look-ups give up after so many */
 #define MDR_MAX_GROUPS 32
 #define MDR_GROUP_LEVELS 3		/* 1, 2 and 4 words */
+
+#define MDR_LONGEST_PHRASE 4	/* words */
+#define MDR_LONGEST_HAN 6		/* characters of a Han phrase */
+#define MDR_END_BITS 16			/* of a hash of what phrases end in */
 
 #define MDR_BLOCK_CHARACTERS 125	/* a window is two blocks */
 #define MDR_LONGEST_WORD 64		/* bytes; a longer one is a feature of its own and has no 4-grams */
@@ -52,15 +57,17 @@ typedef struct MdrModelHeader
 	uint32_t	index_bits;
 	uint32_t	nwords;
 	uint32_t	ngroups;
+	uint32_t	phrase_bits;	/* 2^phrase_bits places for phrases */
 	float		damping;		/* a window's sums are divided by sqrt(number of features + damping) */
 	uint64_t	rows;			/* offsets of the sections */
 	uint64_t	index;
 	uint64_t	words;
+	uint64_t	phrases;
 	uint64_t	groups;
 	char		names[MDR_MODEL_MAX_HEADS][32];
 	float		bias[MDR_MODEL_MAX_HEADS];
 	float		scale[MDR_MODEL_MAX_HEADS]; /* of one step of a row's byte */
-	MdrModelScore scores[2][MDR_MODEL_MAX_HEADS];	/* by script */
+	MdrModelScore scores[MDR_NSCRIPTS][MDR_MODEL_MAX_HEADS];	/* by script */
 } MdrModelHeader;
 
 typedef struct MdrModelWord
@@ -70,8 +77,16 @@ typedef struct MdrModelWord
 	uint32_t	groups;			/* bits: the lexicon's groups it is of */
 	uint8_t		nfeatures;		/* rows summed up */
 	uint8_t		cost;			/* twice the bits it takes to say the word: what is rare costs more */
-	uint16_t	unused;
+	uint16_t	ends_phrase;	/* 1: the lexicon has phrases that end in it */
 } MdrModelWord;
+
+/* A phrase of the lexicon; one without groups is an empty place. */
+typedef struct MdrModelPhrase
+{
+	uint64_t	hash;
+	uint32_t	groups;
+	uint32_t	unused;
+} MdrModelPhrase;
 
 /* Sums are kept with the even heads apart from the odd ones, sixteen heads and then eight. */
 static inline uint32_t
@@ -105,10 +120,14 @@ typedef struct MdrTables
 	const MdrModelWord *words;
 	const int8_t *rows;
 	const float *groups;
+	const uint64_t *phrase_ends;	/* a bit for each hash */
+	const MdrModelPhrase *phrases;
 	uint32_t	nwords;
 	uint32_t	ngroups;
 	unsigned	index_shift;
 	uint32_t	index_mask;
+	unsigned	phrase_shift;
+	uint32_t	phrase_mask;
 	unsigned	row_shift;
 } MdrTables;
 
@@ -172,6 +191,22 @@ mdr_model_row_of_characters(unsigned shift, uint64_t first, uint64_t second, uin
 	return (uint32_t) ((first << 42 ^ second << 21 ^ third) * MDR_MIX_PAIR >> shift);
 }
 
+/* The hash of a phrase from that of its beginning (0: nothing yet) and what comes next, a word's hash or a Han character. */
+static inline uint64_t
+mdr_model_phrase(uint64_t beginning, uint64_t next)
+{
+	uint64_t	hash = (beginning ^ next) * MDR_MIX_PAIR;
+
+	return hash ^ hash >> 32;
+}
+
+/* Where the bit is of phrases that end in these two Han characters, the first 0 for a phrase of one. */
+static inline uint32_t
+mdr_model_phrase_end(uint64_t before, uint64_t last)
+{
+	return (uint32_t) ((before << 21 ^ last) * MDR_MIX_GRAM >> (64 - MDR_END_BITS));
+}
+
 /* The rows of a word's padded 4-grams; at most MDR_LONGEST_WORD + 1.  A word of more bytes than that has none. */
 extern uint32_t mdr_model_grams(unsigned shift, const char *word, size_t length, uint32_t *rows);
 
@@ -194,6 +229,22 @@ mdr_model_find(const MdrTables *tables, uint64_t hash)
 	return -1;
 }
 
+/* The groups of a phrase, 0 when it is none of the lexicon. */
+static inline uint32_t
+mdr_model_find_phrase(const MdrTables *tables, uint64_t hash)
+{
+	uint32_t	slot = (uint32_t) (hash >> tables->phrase_shift);
+
+	for (int probe = 0; probe < MDR_MAX_PROBES; probe++)
+	{
+		const MdrModelPhrase *phrase = &tables->phrases[(slot + probe) & tables->phrase_mask];
+
+		if (phrase->groups == 0 || phrase->hash == hash)
+			return phrase->groups;
+	}
+	return 0;
+}
+
 /* A word of a text. */
 typedef struct MdrToken
 {
@@ -212,13 +263,16 @@ typedef struct MdrBlock
 	uint32_t	start;			/* bytes of the text */
 	uint32_t	end;
 	uint32_t	letters;		/* of alphabets */
-	uint32_t	han;			/* characters of scripts without spaces */
+	uint32_t	han;			/* characters of scripts without spaces, and Hangul */
+	uint32_t	ideographs;		/* of these, Han itself */
 	uint32_t	ntokens;
 	uint32_t	nwords;
 	uint32_t	nrows;
+	uint32_t	nphrases;
 	MdrToken	tokens[MDR_MAX_TOKENS];
 	uint32_t	words[MDR_MAX_TOKENS];	/* of the vocabulary */
 	uint32_t	rows[MDR_MAX_ROWS];	/* what is not in the vocabulary, and pairs */
+	uint32_t	phrases[MDR_MAX_TOKENS];	/* their groups */
 } MdrBlock;
 
 /* A text on its way into blocks. */
@@ -228,9 +282,9 @@ typedef struct MdrBlocks
 	const char *begin;
 	const char *at;
 	const char *end;
-	uint64_t	before;			/* hash of the word before; 0 = none */
+	uint64_t	before[MDR_LONGEST_PHRASE - 1]; /* hashes of the words before, the last first; 0 = none */
 	bool		linked;			/* nothing has ended the sentence since */
-	uint32_t	han[2];			/* the last two characters of a script without spaces, the last first; 0 = none */
+	uint32_t	han[MDR_LONGEST_HAN];	/* the last characters of a script without spaces, the last first; 0 = none */
 	uint32_t	gap;			/* separators since */
 	const char *tried;			/* up to here, signs were tried as letters in vain */
 } MdrBlocks;

@@ -29,6 +29,7 @@ typedef struct Sums
 	uint32_t	end;
 	uint32_t	letters;
 	uint32_t	han;
+	uint32_t	ideographs;
 } Sums;
 
 /* Sixteen heads in two vectors, eight in two short ones. */
@@ -89,6 +90,7 @@ sum_block(const MdrTables *tables, const MdrBlock *block, Sums *sums)
 	sums->end = block->end;
 	sums->letters = block->letters;
 	sums->han = block->han;
+	sums->ideographs = block->ideographs;
 	sums->nfeatures = block->nrows;
 	for (uint32_t i = 0; i < block->nwords; i++)
 	{
@@ -105,6 +107,9 @@ sum_block(const MdrTables *tables, const MdrBlock *block, Sums *sums)
 		for (uint32_t groups = word->groups; groups != 0; groups &= groups - 1)
 			sums->groups[__builtin_ctz(groups)]++;
 	}
+	for (uint32_t i = 0; i < block->nphrases; i++)
+		for (uint32_t groups = block->phrases[i]; groups != 0; groups &= groups - 1)
+			sums->groups[__builtin_ctz(groups)]++;
 	for (uint32_t i = 0; i < block->nrows;)
 	{
 		uint32_t	end = i + (MDR_PENDING - npending);
@@ -138,12 +143,21 @@ mdr_model_group_features(uint32_t ngroups, const uint16_t *counts, uint16_t *fea
 	return n;
 }
 
+/* A character that is a word or half of one weighs as two letters. */
+static MdrScript
+script_of(uint32_t letters, uint32_t han, uint32_t ideographs)
+{
+	if (han * 2 < letters)
+		return MDR_SCRIPT_OTHER;
+	return (han - ideographs) * 4 < ideographs ? MDR_SCRIPT_HAN : MDR_SCRIPT_UNSPACED;
+}
+
 /* Raises the reading by a window of two blocks; before may be one without features. */
 static void
 read_window(const MdrModelHeader *header, const MdrTables *tables, const Sums *before, const Sums *block, MdrReading *reading)
 {
 	uint32_t	nfeatures = before->nfeatures + block->nfeatures;
-	MdrScript	script = (before->han + block->han) * 2 >= before->letters + block->letters ? MDR_SCRIPT_HAN : MDR_SCRIPT_OTHER;
+	MdrScript	script = script_of(before->letters + block->letters, before->han + block->han, before->ideographs + block->ideographs);
 	float		logits[LANES];
 	float		norm;
 	uint16_t	counts[MDR_MAX_GROUPS],

@@ -79,18 +79,6 @@ mdr_trainer_create(MdrArena *arena, const MdrTraining *training, MdrTrainer **tr
 }
 
 MdrStatus
-mdr_trainer_lexicon(MdrTrainer *trainer, uint32_t group, const MdrText *word)
-{
-	char	   *at = mdr_strndup(trainer->arena, word->bytes, word->length);
-	MdrLexeme  *lexeme = at == NULL ? NULL : mdr_lexeme(trainer, mdr_model_hash(at, word->length), at, word->length);
-
-	if (lexeme == NULL)
-		return MDR_NO_MEMORY;
-	lexeme->groups |= (uint32_t) 1 << group;
-	return MDR_OK;
-}
-
-MdrStatus
 mdr_trainer_add(MdrTrainer *trainer, const MdrText *plain, const MdrLabels *labels)
 {
 	MdrSample  *sample;
@@ -145,6 +133,9 @@ collect(Fit *fit, const MdrTables *tables, Features *features)
 		for (uint32_t groups = tables->words[block->words[i]].groups; groups != 0; groups &= groups - 1)
 			features->groups[__builtin_ctz(groups)]++;
 	}
+	for (uint32_t i = 0; i < block->nphrases; i++)
+		for (uint32_t groups = block->phrases[i]; groups != 0; groups &= groups - 1)
+			features->groups[__builtin_ctz(groups)]++;
 }
 
 /* Makes a window of one block or two. */

@@ -27,6 +27,7 @@ typedef struct MdrLexeme
 	uint32_t	length;
 	uint32_t	count;			/* in the texts */
 	uint32_t	groups;			/* of the lexicon */
+	bool		ends_phrase;	/* of the lexicon */
 } MdrLexeme;
 
 typedef struct MdrLexemes
@@ -45,10 +46,15 @@ struct MdrTrainer
 	size_t		nsamples;
 	size_t		capacity;
 	MdrLexemes	lexemes;
+	MdrLexemes	phrases;		/* of the lexicon; by their own hashes */
+	uint64_t	phrase_ends[1 << (MDR_END_BITS - 6)];
 };
 
 /* The word, put into the table when it is new; NULL when out of memory. */
-extern MdrLexeme *mdr_lexeme(MdrTrainer *trainer, uint64_t hash, const char *at, uint32_t length);
+extern MdrLexeme *mdr_lexeme(MdrArena *arena, MdrLexemes *lexemes, uint64_t hash, const char *at, uint32_t length);
+
+/* Tables of a model without words, to find a text's words with. */
+extern MdrTables mdr_no_tables(void);
 
 /* A model's block with its vocabulary and no weights yet, and how the vocabulary's words are written. */
 typedef struct MdrLayout

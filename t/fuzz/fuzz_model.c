@@ -40,7 +40,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	require(mdr_trainer_fit(trainer, &good, &length, NULL) == MDR_OK, "there is a model");
 	for (uint32_t head = 0; head < 2; head++)
-		for (int script = 0; script < 2; script++)
+		for (int script = 0; script < MDR_NSCRIPTS; script++)
 			mdr_model_calibrate(good, head, script, 1, 1, 0);
 	return 0;
 }

@@ -95,7 +95,7 @@ make_model(MdrArena *arena)
 		|| mdr_model_open(bytes, length, &model, NULL) != MDR_OK)
 		abort();
 	for (uint32_t head = 0; head < 3; head++)
-		for (int script = 0; script < 2; script++)
+		for (int script = 0; script < MDR_NSCRIPTS; script++)
 			mdr_model_calibrate(bytes, head, script, 1, 0, 0);
 	return model;
 }
