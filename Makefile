@@ -69,6 +69,7 @@ build/text_fold_table.h: src/text/generate/fold_table.c src/text/generate/fold_s
 MODEL = policies/terms-of-service.model
 src/model/model_built_in.o build/test/model/model_built_in.o: $(MODEL)
 src/model/model_train.o src/model/model_lay.o: override CFLAGS += -ffp-contract=off -fno-math-errno -ftree-vectorize
+src/model/model_read.o: override CFLAGS += -ftree-vectorize
 
 # Programs on the pure core alone: no server, no postgres.h.
 UNITS   = $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/*.c))

@@ -130,7 +130,7 @@ add_token(MdrBlocks *blocks, MdrBlock *block, uint64_t hash, const char *at, uin
 	__builtin_prefetch(blocks->tables.index + (hash >> blocks->tables.index_shift));
 	block->tokens[block->ntokens++] = (MdrToken) {hash, at, length, blocks->linked};
 	blocks->linked = true;
-	blocks->han[0] = 0;
+	blocks->nhan = 0;
 }
 
 /* A mark in each of eight bytes that is no small letter and no digit of ASCII. */
@@ -275,20 +275,25 @@ read_signs(MdrBlocks *blocks, MdrBlock *block)
 	return characters;
 }
 
-/* Notes the lexicon's phrases that end in a Han character. */
-static void
-find_han_phrases(const MdrBlocks *blocks, MdrBlock *block, uint32_t c)
+/* The Han character that was read as the i-th last, 0 = the last. */
+static inline uint32_t
+han_before(const MdrBlocks *blocks, uint32_t i)
 {
-	for (uint32_t before = 0; before < MDR_LONGEST_HAN && block->nphrases < MDR_MAX_TOKENS; before++)
+	return blocks->han[(blocks->nhan - 1 - i) % MDR_HAN_KEPT];
+}
+
+/* Notes the lexicon's phrases that end in the last Han character. */
+static void
+find_han_phrases(const MdrBlocks *blocks, MdrBlock *block)
+{
+	for (uint32_t length = 1; length <= MDR_LONGEST_HAN && length <= blocks->nhan && block->nphrases < MDR_MAX_TOKENS; length++)
 	{
 		uint64_t	hash = 0;
 		uint32_t	groups;
 
-		if (before > 0 && blocks->han[before - 1] == 0)
-			return;
-		for (uint32_t i = before; i > 0; i--)
-			hash = mdr_model_phrase(hash, blocks->han[i - 1]);
-		groups = mdr_model_find_phrase(&blocks->tables, mdr_model_phrase(hash, c));
+		for (uint32_t i = length; i > 0; i--)
+			hash = mdr_model_phrase(hash, han_before(blocks, i - 1));
+		groups = mdr_model_find_phrase(&blocks->tables, hash);
 		if (groups != 0)
 			block->phrases[block->nphrases++] = groups;
 	}
@@ -306,23 +311,23 @@ static void
 read_han(MdrBlocks *blocks, MdrBlock *block, uint32_t c)
 {
 	unsigned	shift = blocks->tables.row_shift;
-	uint32_t   *han = blocks->han;
+	bool		ends = ends_phrase(&blocks->tables, 0, c);
 
 	if (blocks->gap > HAN_GAP)
-		han[0] = 0;
+		blocks->nhan = 0;
+	blocks->han[blocks->nhan++ % MDR_HAN_KEPT] = c;
 	add_row(blocks, block, mdr_model_row_of_characters(shift, 0, 0, c));
-	if (han[0] == 0)
-		memset(han, 0, sizeof(blocks->han));
-	else
+	if (blocks->nhan > 1)
 	{
-		add_row(blocks, block, mdr_model_row_of_characters(shift, 0, han[0], c));
-		if (han[1] != 0)
-			add_row(blocks, block, mdr_model_row_of_characters(shift, han[1], han[0], c));
+		uint32_t	before = han_before(blocks, 1);
+
+		add_row(blocks, block, mdr_model_row_of_characters(shift, 0, before, c));
+		if (blocks->nhan > 2)
+			add_row(blocks, block, mdr_model_row_of_characters(shift, han_before(blocks, 2), before, c));
+		ends |= ends_phrase(&blocks->tables, before, c);
 	}
-	if (ends_phrase(&blocks->tables, 0, c) || (han[0] != 0 && ends_phrase(&blocks->tables, han[0], c)))
-		find_han_phrases(blocks, block, c);
-	memmove(han + 1, han, sizeof(blocks->han) - sizeof(han[0]));
-	han[0] = c;
+	if (ends)
+		find_han_phrases(blocks, block);
 	blocks->gap = 0;
 	blocks->linked = false;
 	block->han++;
@@ -337,7 +342,7 @@ read_separator(MdrBlocks *blocks, char byte)
 	if (classes & MDR_ENDS)
 		blocks->linked = false;
 	if (classes & MDR_ENDS_HAN)
-		blocks->han[0] = 0;
+		blocks->nhan = 0;
 	blocks->gap++;
 }
 
@@ -363,7 +368,7 @@ read_other(MdrBlocks *blocks, MdrBlock *block)
 			break;
 		case ENDS:
 			blocks->linked = false;
-			blocks->han[0] = 0;
+			blocks->nhan = 0;
 			break;
 		case SEPARATOR:
 			blocks->gap++;
@@ -420,7 +425,8 @@ look_up(MdrBlocks *blocks, MdrBlock *block)
 		}
 		if (blocks->before[0] != 0)
 			add_row(blocks, block, mdr_model_row_of_pair(shift, blocks->before[0], token->hash));
-		memmove(blocks->before + 1, blocks->before, sizeof(blocks->before) - sizeof(blocks->before[0]));
+		for (uint32_t before = MDR_LONGEST_PHRASE - 2; before > 0; before--)
+			blocks->before[before] = blocks->before[before - 1];
 		blocks->before[0] = token->hash;
 	}
 }

@@ -91,17 +91,17 @@ add_words(MdrTrainer *trainer, uint32_t group, const MdrBlock *block)
 	return add_phrase(trainer, hash, group);
 }
 
-/* A phrase of one to six Han characters, which the reader holds as the last ones it read. */
+/* A phrase of one to six Han characters, which the reader still holds. */
 static MdrStatus
-add_han(MdrTrainer *trainer, uint32_t group, const MdrBlocks *blocks, uint32_t length, uint32_t last)
+add_han(MdrTrainer *trainer, uint32_t group, const MdrBlocks *blocks)
 {
 	uint64_t	hash = 0;
-	uint32_t	end = mdr_model_phrase_end(length > 1 ? blocks->han[0] : 0, last);
+	uint32_t	end = mdr_model_phrase_end(blocks->nhan > 1 ? blocks->han[blocks->nhan - 2] : 0, blocks->han[blocks->nhan - 1]);
 
-	for (uint32_t i = length - 1; i > 0; i--)
-		hash = mdr_model_phrase(hash, blocks->han[i - 1]);
+	for (uint32_t i = 0; i < blocks->nhan; i++)
+		hash = mdr_model_phrase(hash, blocks->han[i]);
 	trainer->phrase_ends[end / 64] |= (uint64_t) 1 << end % 64;
-	return add_phrase(trainer, mdr_model_phrase(hash, last), group);
+	return add_phrase(trainer, hash, group);
 }
 
 MdrStatus
@@ -116,13 +116,7 @@ mdr_trainer_lexicon(MdrTrainer *trainer, uint32_t group, const MdrText *phrase)
 		return MDR_OK;
 	if (block.han == 0 && block.ntokens >= 1 && block.ntokens <= MDR_LONGEST_PHRASE)
 		return add_words(trainer, group, &block);
-	if (block.ntokens == 0 && block.han >= 1 && block.han <= MDR_LONGEST_HAN)
-	{
-		uint32_t	last = blocks.han[0];
-
-		/* The reader's last character is the phrase's: what comes before it are those before. */
-		memmove(blocks.han, blocks.han + 1, sizeof(blocks.han) - sizeof(blocks.han[0]));
-		return add_han(trainer, group, &blocks, block.han, last);
-	}
+	if (block.ntokens == 0 && block.han >= 1 && block.han <= MDR_LONGEST_HAN && blocks.nhan == block.han)
+		return add_han(trainer, group, &blocks);
 	return MDR_OK;
 }

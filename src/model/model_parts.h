@@ -31,6 +31,7 @@
 
 #define MDR_LONGEST_PHRASE 4	/* words */
 #define MDR_LONGEST_HAN 6		/* characters of a Han phrase */
+#define MDR_HAN_KEPT 8			/* at least as many */
 #define MDR_END_BITS 16			/* of a hash of what phrases end in */
 
 #define MDR_BLOCK_CHARACTERS 125	/* a window is two blocks */
@@ -284,7 +285,8 @@ typedef struct MdrBlocks
 	const char *end;
 	uint64_t	before[MDR_LONGEST_PHRASE - 1]; /* hashes of the words before, the last first; 0 = none */
 	bool		linked;			/* nothing has ended the sentence since */
-	uint32_t	han[MDR_LONGEST_HAN];	/* the last characters of a script without spaces, the last first; 0 = none */
+	uint32_t	han[MDR_HAN_KEPT];	/* the last characters of a script without spaces: the i-th is at i % MDR_HAN_KEPT */
+	uint32_t	nhan;			/* how many there were since the last word or end of a clause */
 	uint32_t	gap;			/* separators since */
 	const char *tried;			/* up to here, signs were tried as letters in vain */
 } MdrBlocks;

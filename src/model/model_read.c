@@ -167,7 +167,7 @@ read_window(const MdrModelHeader *header, const MdrTables *tables, const Sums *b
 	if (nfeatures == 0)
 		return;
 	norm = 1 / sqrtf((float) nfeatures + header->damping);
-	for (uint32_t head = 0; head < header->nheads; head++)
+	for (uint32_t head = 0; head < LANES; head++)
 	{
 		uint32_t	lane = mdr_model_lane(head);
 
@@ -177,7 +177,7 @@ read_window(const MdrModelHeader *header, const MdrTables *tables, const Sums *b
 		any |= counts[group] = before->groups[group] + block->groups[group];
 	if (any != 0)
 		for (uint32_t i = 0, n = mdr_model_group_features(tables->ngroups, counts, features); i < n; i++)
-			for (uint32_t head = 0; head < header->nheads; head++)
+			for (uint32_t head = 0; head < LANES; head++)
 				logits[head] += tables->groups[(size_t) features[i] * LANES + head];
 	for (uint32_t head = 0; head < header->nheads; head++)
 	{
