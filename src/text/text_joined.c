@@ -200,6 +200,7 @@ mdr_joined_run(const MdrText *plain, uint32_t position, MdrJoinedRun *run)
 	}
 	run->width = best->gap.width;
 	run->spaced = best->gap.spaced;
+	run->sign = best->gap.length == 1 && !best->gap.spaced ? plain->bytes[best->gap.start] : 0;
 	if (best->count == 1 && (best->gap.mixed || letters < 4))
 		return false;			/* x = y + z, a?b=c */
 
@@ -280,6 +281,18 @@ leave_out(MdrViewMaker *maker, uint32_t from, uint32_t to, uint64_t *bits)
 	return mdr_map_add(maker->arena, &maker->map, maker->length, from, 0, to - from);
 }
 
+/* Whether the sign at position stands before a word that is spread with it:  *w*o*r*d* */
+static bool
+is_before_run(const MdrText *plain, uint32_t position)
+{
+	char		sign = plain->bytes[position];
+	MdrJoinedRun run;
+
+	/* Three of the sign, two letters apart, before all else is looked at. */
+	return sign > 0 && sign != '.' && plain->length - position > 4 && plain->bytes[position + 2] == sign &&
+		plain->bytes[position + 4] == sign && mdr_joined_run(plain, position + 1, &run) && run.sign == sign;
+}
+
 /* How many ASCII letters and digits there are at position. */
 static uint32_t
 word_length(const MdrText *plain, uint32_t position)
@@ -314,7 +327,7 @@ mdr_joined_make(MdrViewMaker *maker)
 			continue;
 		}
 		class = class_at(plain, at, &size);
-		if (class == MDR_CLASS_SPACE)
+		if (class == MDR_CLASS_SPACE || (class == MDR_CLASS_SYMBOL && at >= looked && is_before_run(plain, at)))
 		{
 			if (!leave_out(maker, at, at + 1, maker->breaks))
 				return false;
@@ -342,6 +355,12 @@ mdr_joined_make(MdrViewMaker *maker)
 					return false;
 				size = single_letter(plain, at);
 				copy(maker, at, size);
+			}
+			if (spread && run.sign > 0 && run.sign != '.' && at + size == run.end && plain->bytes[run.end] == run.sign)
+			{
+				if (!leave_out(maker, run.end, run.end + 1, maker->breaks))
+					return false;
+				at++;
 			}
 		}
 		at += size;

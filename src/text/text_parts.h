@@ -215,6 +215,7 @@ typedef struct MdrJoinedRun
 	uint32_t	end;			/* behind the last letter */
 	uint32_t	width;			/* of the gap that spreads the letters: anything wider separates words */
 	bool		spaced;			/* that gap has a space in it: otherwise any space separates words */
+	char		sign;			/* that gap is this ASCII sign, which may also stand before and behind a word; 0 = it is something else */
 } MdrJoinedRun;
 
 /* Whether a run of spread letters starts at position, where a character starts.  Fills run->end in any case. */

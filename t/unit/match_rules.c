@@ -244,6 +244,7 @@ views(void)
 		{"kiiiill", "t 0-7/squeezed", "stretched letters"},
 		{"m a k e  b o m b", "t 0-16/joined", "a phrase without its spaces"},
 		{"m.a.k.e a g.u.n", "join 0-15/joined", "a pattern without its spaces"},
+		{"*m*a*k*e* a *g*u*n*", "join 1-18/joined", "and without the signs around its words"},
 		{"买*枪*支", "join 0-11/joined", "a Chinese pattern through punctuation"},
 		{"炸*弹", "t 0-7/joined", "a Chinese term through punctuation"},
 		{"kill them k1ll", "group 0-9 t 0-4 plain 0-4 leet 0-4 group 5-14/leet t 10-14/leet leet 10-14/leet", "what the plain text has is told once only"},

@@ -57,6 +57,8 @@ static const Disguise disguises[] = {
 	{MDR_VIEW_LEET, "k1ll", "kiii", "kill"},
 	{MDR_VIEW_LEET, "k!ll h4te", "kiii hate", "kill"},
 	{MDR_VIEW_LEET, "a b0mb!", "a bomb!", "bomb"},
+	{MDR_VIEW_JOINED, "a *b*o*m*b* to make", "abombtomake", "a bomb to make"},
+	{MDR_VIEW_JOINED, "a *b*o*m*b*.", "abomb.", "bomb"},
 	{MDR_VIEW_LEET, "the !diot", "the idiot", "idiot"},
 	{MDR_VIEW_LEET, "fa$c!$t", "fascist", "fascist"},
 	{MDR_VIEW_LEET, "@ss", "ass", "ass"},
