@@ -113,7 +113,7 @@ mdr_blocks_start(MdrBlocks *blocks, const MdrTables *tables, const char *bytes, 
 {
 	*blocks = (MdrBlocks)
 	{
-		.tables = *tables,.begin = bytes,.at = bytes,.end = bytes + length,.tried = bytes
+		.tables = *tables,.begin = bytes,.at = bytes,.end = bytes + length,.tried = bytes,.tried_spread = bytes
 	};
 }
 
@@ -177,7 +177,10 @@ read_spread(MdrBlocks *blocks, MdrBlock *block)
 	uint32_t	characters;
 
 	if (n == 0)
+	{
+		blocks->tried_spread = after;
 		return 0;
+	}
 	for (uint32_t i = 0; i < n; i++)
 		add_token(blocks, block, blocks->tables.words[words[i]].hash, NULL, 0);
 	characters = after - blocks->at;
@@ -216,7 +219,7 @@ read_word(MdrBlocks *blocks, MdrBlock *block)
 		return read_any_word(blocks, block);
 	if (length == 1 && blocks->end - at >= 4)
 	{
-		uint32_t	characters = mdr_model_is(at[0], MDR_GAP) ? read_spread(blocks, block) : 0;
+		uint32_t	characters = mdr_model_is(at[0], MDR_GAP) && start >= blocks->tried_spread ? read_spread(blocks, block) : 0;
 
 		if (characters > 0)
 			return characters;

@@ -289,6 +289,7 @@ typedef struct MdrBlocks
 	uint32_t	nhan;			/* how many there were since the last word or end of a clause */
 	uint32_t	gap;			/* separators since */
 	const char *tried;			/* up to here, signs were tried as letters in vain */
+	const char *tried_spread;	/* and letters as spread ones */
 } MdrBlocks;
 
 extern void mdr_blocks_start(MdrBlocks *blocks, const MdrTables *tables, const char *bytes, size_t length);
@@ -315,7 +316,7 @@ mdr_model_is(char byte, uint8_t classes)
  */
 extern int32_t mdr_words_undisguise(const MdrTables *tables, const char *word, size_t length);
 
-/* Letters spread from at on: the words they make, at most MDR_LONGEST_WORD, and *after where the text goes on; 0 when there are none. */
+/* Letters spread from at on: the words they make, at most MDR_LONGEST_WORD, 0 when there are none; *after is behind the last of them. */
 extern uint32_t mdr_words_spread(const MdrTables *tables, const char *at, const char *end, uint32_t *words, const char **after);
 
 #endif							/* MDR_MODEL_PARTS_H */

@@ -13,6 +13,7 @@
 
 #define AMBIGUOUS 3				/* signs that are tried as i and as l each on its own; more of them are all i or all l */
 #define UNKNOWN_COST 40			/* of a letter in no word: more than that of any word */
+#define SHORTEST_FOUND 4		/* letters in a word that is found among letters that make none */
 #define LONGEST_PART 16			/* letters in a word that spread letters make */
 
 /* The letter that a byte stands for: itself, 1 for "i or l", 0 for none. */
@@ -139,9 +140,7 @@ mdr_words_undisguise(const MdrTables *tables, const char *word, size_t length)
 	return -1;
 }
 
-/*
- * Cuts letters into words of the vocabulary; how many, 0 when too little of it makes words.
- */
+/* Cuts letters into words of the vocabulary; how many.  Where little of it makes words, only the longer of these count. */
 static uint32_t
 cut_into_words(const MdrTables *tables, const char *letters, uint32_t length, uint32_t *words)
 {
@@ -149,6 +148,7 @@ cut_into_words(const MdrTables *tables, const char *letters, uint32_t length, ui
 	uint8_t		last[MDR_LONGEST_WORD + 1]; /* letters of the last word */
 	int32_t		word[MDR_LONGEST_WORD + 1];
 	uint32_t	n = 0,
+				least = SHORTEST_FOUND,
 				longest = 0,
 				unknown = 0;
 
@@ -173,13 +173,14 @@ cut_into_words(const MdrTables *tables, const char *letters, uint32_t length, ui
 	for (uint32_t end = length; end > 0; end -= last[end])
 	{
 		unknown += word[end] < 0;
-		n += word[end] >= 0;
 		longest = word[end] >= 0 && last[end] > longest ? last[end] : longest;
 	}
-	if (longest < 3 || unknown * 4 > length)
-		return 0;
+	if (unknown * 4 <= length && longest >= SHORTEST_FOUND - 1)
+		least = 1;
+	for (uint32_t end = length; end > 0; end -= last[end])
+		n += word[end] >= 0 && last[end] >= least;
 	for (uint32_t end = length, at = n; end > 0; end -= last[end])
-		if (word[end] >= 0)
+		if (word[end] >= 0 && last[end] >= least)
 			words[--at] = word[end];
 	return n;
 }
@@ -213,6 +214,7 @@ mdr_words_spread(const MdrTables *tables, const char *at, const char *end, uint3
 				n = 0;
 	const char *from = at;
 
+	*after = at;
 	if (gap == 0 || !single_at(at + 1 + gap, end))
 		return 0;
 	while (length < MDR_LONGEST_WORD)
@@ -224,6 +226,8 @@ mdr_words_spread(const MdrTables *tables, const char *at, const char *end, uint3
 			break;
 		at += 1 + gap;
 	}
+	if (length < 3)
+		*after = from;
 	if (length < 3 || real * 2 < length)
 		return 0;
 	for (unsigned choice = 0; choice < 2 && n == 0; choice++)

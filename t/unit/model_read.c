@@ -40,6 +40,7 @@ disguises(void)
 		{"how can my weapon kill", "how can my w3apon kill"},
 		{"make a bomb", "make a b0mb"},
 		{"make a bomb", "make a b o m b"},
+		{"explosive poison", "z q j x e x p l o s i v e q x q z p o i s o n j q"},
 		{"make a bomb", "make a b.o.m.b"},
 		{"make a bomb", "make a b-o-m-b"},
 		{"make a bomb", "make a b * o * m * b"},
@@ -114,7 +115,7 @@ static void
 bounded(void)
 {
 	static const char *const units[] = {"k!ll ", "k i l l ", "a", "!", "@s", "1", "a.", "a b c d e f g h i j k l m n o p q r s t u v w x y z ",
-	"xq1xq!xq$xq+xq@", "炸*", "炸", "zzz1zzz!", "b.o.m.b.k.i.l.l.", "\xf0\x9f\x98\x80", "a!1|!1|", "\xc3\xb8\x61"};
+	"z q x j ", "xq1xq!xq$xq+xq@", "炸*", "炸", "zzz1zzz!", "b.o.m.b.k.i.l.l.", "\xf0\x9f\x98\x80", "a!1|!1|", "\xc3\xb8\x61"};
 	MdrArena   *arena = mdr_arena_create(0);
 
 	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++)
