@@ -23,7 +23,7 @@
 #define LEAST_POSITIVE 20		/* texts: a head with fewer in a script has no score there */
 #define ANY_FACTOR 1.0			/* of "any" beside a head's own logit, both in standard deviations */
 #define SLOPE 1.0				/* of a score's logit, by standard deviation */
-#define OTHER_CATEGORY 0.7		/* worth of a harmful text caught under another category's name */
+#define OTHER_CATEGORY 0.3		/* worth of a harmful text caught under another category's name */
 #define LEVELS 80				/* of thresholds, and how many make a standard deviation, and the lowest */
 #define PER_DEVIATION 8
 #define LOWEST 1.0
@@ -146,8 +146,9 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 		{
 			const Deviation *own = &deviations[unseen[t].script[head]][head],
 					   *any = &deviations[unseen[t].script[head]][ANY];
-			double		z = (unseen[t].logit[head] - own->mean) / own->deviation
-				+ (head == ANY ? 0 : ANY_FACTOR * (unseen[t].logit[ANY] - any->mean) / any->deviation);
+			double		factor = head == ANY ? 0 : ANY_FACTOR;
+			double		z = ((unseen[t].logit[head] - own->mean) / own->deviation
+							 + factor * (unseen[t].logit[ANY] - any->mean) / any->deviation) / sqrt(1 + factor * factor);
 			double		level = floor((z - LOWEST) * PER_DEVIATION);
 
 			candidate->level[head] = level < 0 ? -1 : level > LEVELS - 1 ? LEVELS - 1 : (int8_t) level;
@@ -336,13 +337,15 @@ choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring 
 			const Deviation *own = &deviations[script][head],
 					   *any = &deviations[script][ANY];
 			double		factor = head == ANY ? 0 : ANY_FACTOR;
+			double		slope = SLOPE / sqrt(1 + factor * factor);
 			double		threshold = LOWEST + (double) search.level[script][head] / PER_DEVIATION;
+			bool		speaks = learned[script][head] && search.level[script][head] < LEVELS;
 
 			scoring[script][head] = (Scoring)
 			{
-				(float) (SLOPE / own->deviation), (float) (SLOPE * factor / any->deviation),
-					learned[script][head] ? (float) (log(2) - SLOPE * (threshold + own->mean / own->deviation
-																	   + factor * any->mean / any->deviation)) : -INFINITY
+				(float) (slope / own->deviation), (float) (slope * factor / any->deviation),
+					speaks ? (float) (log(2) - SLOPE * threshold - slope * (own->mean / own->deviation
+																			+ factor * any->mean / any->deviation)) : -INFINITY
 			};
 		}
 	finish(&search);
