@@ -189,6 +189,10 @@ with_rules(void)
 	   "and so it does where the model does not agree");
 	ok(mdr_engine_scan(made.engine, arena, text, strlen(text), &scan) == MDR_OK && scan.opinions == NULL && scan.nfindings == 1,
 	   "the rules alone may be asked");
+	mdr_engine_use_model(made.engine, NULL);
+	ok(near(judge(&made, text).categories[0].score, 0.5), "or no model");
+	mdr_engine_use_model(made.engine, mdr_model_built_in());
+	ok(judge(&made, text).categories[0].score > 0.5f, "or another one, here the same again");
 	unmake(&made);
 
 	/* Examples are about the rule. */
