@@ -167,7 +167,10 @@ read_any_word(MdrBlocks *blocks, MdrBlock *block)
 	return characters;
 }
 
-/* Takes the words that spread letters make; how many characters those were, 0 when there are none. */
+/*
+ * Takes the words that spread letters make; how many letters those were, 0 when there are none.  What spreads them is not counted, or a
+ * spread text would be read in windows of half as many words.
+ */
 static uint32_t
 read_spread(MdrBlocks *blocks, MdrBlock *block)
 {
@@ -175,6 +178,7 @@ read_spread(MdrBlocks *blocks, MdrBlock *block)
 	const char *after;
 	uint32_t	n = mdr_words_spread(&blocks->tables, blocks->at, blocks->end, words, &after);
 	uint32_t	characters;
+	uint32_t	gap = 1;
 
 	if (n == 0)
 	{
@@ -183,7 +187,9 @@ read_spread(MdrBlocks *blocks, MdrBlock *block)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		add_token(blocks, block, blocks->tables.words[words[i]].hash, NULL, 0);
-	characters = after - blocks->at;
+	while (mdr_model_is(blocks->at[1 + gap], MDR_GAP))
+		gap++;
+	characters = (after - blocks->at + gap) / (1 + gap);
 	blocks->at = after;
 	return characters;
 }
