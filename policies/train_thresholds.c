@@ -16,12 +16,12 @@
 #include <string.h>
 
 /* What there is to tune. */
-#define BUDGET 0.015			/* of each harmless set, for all heads but those below together */
+#define BUDGET 0.01			/* of each harmless set, for all heads but those below together */
 #define BUDGET_APART 0.01		/* for violence and for politics, each */
 #define BUDGET_ANY 0.005		/* for "any" */
 #define SMALLEST_SET 100		/* harmless texts in a script: with fewer, a set does not decide */
 #define LEAST_POSITIVE 20		/* texts: a head with fewer in a script has no score there */
-#define ANY_FACTOR 1.0			/* of "any" beside a head's own logit, both in standard deviations */
+#define ANY_FACTOR 2.0			/* of "any" beside a head's own logit, both in standard deviations */
 #define SLOPE 1.0				/* of a score's logit, by standard deviation */
 #define OTHER_CATEGORY 0.3		/* worth of a harmful text caught under another category's name */
 #define LEVELS 80				/* of thresholds, and how many make a standard deviation, and the lowest */
@@ -252,6 +252,22 @@ take_step(Search *search, int script, int head, int levels)
 	}
 }
 
+/* Lowers a threshold over levels at which nothing is flagged that counts. */
+static void
+take_free_steps(Search *search, int script, int head)
+{
+	while (search->level[script][head] > 0)
+	{
+		double		gain,
+					cost;
+
+		try_step(search, script, head, 1, &gain, &cost);
+		if (gain != 0 || cost != 0)
+			return;
+		take_step(search, script, head, 1);
+	}
+}
+
 /* Lowers the thresholds of some heads as far as the budget goes. */
 static void
 lower(Search *search, uint32_t heads, bool learned[MDR_NSCRIPTS][NHEADS])
@@ -265,6 +281,9 @@ lower(Search *search, uint32_t heads, bool learned[MDR_NSCRIPTS][NHEADS])
 
 		for (int script = 0; script < MDR_NSCRIPTS; script++)
 			for (int head = 0; head < NHEADS; head++)
+			{
+				if (heads >> head & 1 && learned[script][head])
+					take_free_steps(search, script, head);
 				for (int levels = 1; levels <= LOOK_AHEAD && levels <= search->level[script][head]; levels++)
 				{
 					double		gain,
@@ -283,6 +302,7 @@ lower(Search *search, uint32_t heads, bool learned[MDR_NSCRIPTS][NHEADS])
 						best_levels = levels;
 					}
 				}
+			}
 		if (best_levels == 0)
 			return;
 		take_step(search, best_script, best_head, best_levels);
