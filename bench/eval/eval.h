@@ -128,6 +128,7 @@ extern bool is_held_back(const Text *text); /* from every model */
 typedef struct Run
 {
 	int			disguise;		/* that the texts wear */
+	bool		tabled;			/* only the texts that a table of disguises counts: in the language that the disguise is for */
 	bool		held_back;		/* only the texts of sets in folds that no model has seen, by the built-in model; else each set by its own */
 } Run;
 

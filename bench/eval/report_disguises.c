@@ -148,7 +148,7 @@ print_disguises(const Corpus *corpus, const Results *plain, const char *of, FILE
 
 			if (kind->lossy != (lossy == 1))
 				continue;
-			score_corpus(corpus, (Run) {.disguise = (int) i}, &disguised);
+			score_corpus(corpus, (Run) {.disguise = (int) i, .tabled = true}, &disguised);
 			for (int j = 0; j < 2; j++)
 				for (uint32_t k = 0; k < corpus->nlanguages; k++)
 				{

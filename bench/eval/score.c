@@ -197,10 +197,20 @@ score_text(const Corpus *corpus, Results *results, Run run, const MdrModel *mode
 		results->outcome[SYSTEM_BOTH][index] |= REFUSED;
 	for (int i = SYSTEM_RULES; i < results->nsystems; i++)
 		note_part(corpus, results, (System) i, index, &verdict, arena);
-	if (results->nsystems > 1)
+	if (results->nsystems > 1 && run.disguise == PLAIN)
 		note_model(corpus, results, model, index, bytes, length, arena);
 	if (text->benign != NO_LABEL)
 		count_rules(corpus, results, text, &verdict, arena);
+}
+
+static bool
+counts_in_table(const Corpus *corpus, int disguise, uint32_t text)
+{
+	unsigned	scripts = disguise_kind((uint32_t) disguise)->scripts;
+	const char *language = corpus->languages[corpus->texts[text].language];
+
+	return corpus->texts[text].benign != NO_LABEL && ((scripts & DISGUISES_LETTERS && strcmp(language, "en") == 0) ||
+													  (scripts & DISGUISES_HAN && strcmp(language, "zh") == 0));
 }
 
 static void
@@ -225,6 +235,7 @@ work(const Corpus *corpus, Results *results, Run run, uint32_t *next)
 			if (own != model)
 				mdr_engine_use_model(corpus->engine, own);
 			model = own;
+			results->left_out[i] |= run.tabled && !counts_in_table(corpus, run.disguise, i);
 			if (!results->left_out[i])
 				score_text(corpus, results, run, model, i, arena);
 			mdr_arena_reset(arena);
