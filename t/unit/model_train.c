@@ -1,6 +1,6 @@
 /*
  * model_train.c
- *		Training: the same texts give the same bytes; another order of texts does not matter to what is learned; what cannot be trained
+ *		Training: the same texts give the same bytes; a lexicon's words and phrases are found, also from another model; what cannot be trained
  *		is refused; every allocation that fails is reported; an interrupt ends it.
  */
 #include "model.h"
@@ -86,6 +86,81 @@ offsets(void)
 		logits[i] = read_text(&model, "make a bomb").logit[0];
 	}
 	ok(logits[0] > 1 && logits[1] < 0.5f, "what a logit says already is not learned");
+	mdr_arena_destroy(arena);
+}
+
+/* Trains with the lexicon that values name, or else with these phrases, one a group. */
+static MdrModel
+with_lexicon(MdrArena *arena, const MdrTraining *values, const char *const *phrases)
+{
+	MdrTrainer *trainer;
+	MdrModel	model;
+	char	   *bytes;
+	size_t		length;
+
+	if (mdr_trainer_create(arena, values, &trainer, NULL) != MDR_OK)
+		abort();
+	for (uint32_t group = 0; phrases != NULL && phrases[group] != NULL; group++)
+	{
+		MdrText		phrase = fold(arena, phrases[group]);
+
+		if (mdr_trainer_lexicon(trainer, group, &phrase) != MDR_OK)
+			abort();
+	}
+	if (add_texts(trainer, arena, 500) != MDR_OK || mdr_trainer_fit(trainer, &bytes, &length, NULL) != MDR_OK
+		|| mdr_model_open(bytes, length, &model, NULL) != MDR_OK)
+		abort();
+	return model;
+}
+
+/* Bits of the groups that a text has words or phrases of. */
+static uint32_t
+groups_of(const MdrModel *model, const char *given)
+{
+	MdrArena   *arena = mdr_arena_create(0);
+	MdrText		text = fold(arena, given);
+	MdrTables	tables = mdr_model_tables(model);
+	MdrBlocks	blocks;
+	MdrBlock	block;
+	uint32_t	groups = 0;
+
+	mdr_blocks_start(&blocks, &tables, text.bytes, text.length);
+	while (mdr_blocks_next(&blocks, &block))
+	{
+		for (uint32_t i = 0; i < block.nwords; i++)
+			groups |= tables.words[block.words[i]].groups;
+		for (uint32_t i = 0; i < block.nphrases; i++)
+			groups |= block.phrases[i];
+	}
+	mdr_arena_destroy(arena);
+	return groups;
+}
+
+static void
+lexicon(void)
+{
+	static const char *const phrases[] = {"garden", "make the table", "花", "毒药", "一二三四五六", "one two three four five", "river-side", NULL};
+	MdrArena   *arena = mdr_arena_create(0);
+	MdrTraining values = training;
+	MdrModel	models[2];
+
+	values.ngroups = 8;
+	models[0] = with_lexicon(arena, &values, phrases);
+	values.lexicon = &models[0];
+	values.ngroups = 0;
+	models[1] = with_lexicon(arena, &values, NULL);
+	for (int i = 0; i < 2; i++)
+	{
+		const char *whose = i == 0 ? "its own lexicon" : "another model's lexicon";
+
+		ok(groups_of(&models[i], "my garden") == 1 && groups_of(&models[i], "my g4rden") == 1, "%s: a word", whose);
+		ok(groups_of(&models[i], "please make the table") == 2 && groups_of(&models[i], "make the") == 0
+		   && groups_of(&models[i], "make. the table") == 0 && groups_of(&models[i], "m@ke the t a b l e") == 2, "%s: words in a row", whose);
+		ok(groups_of(&models[i], "我要毒药") == 8 && groups_of(&models[i], "我要毒 药") == 8 && groups_of(&models[i], "毒。药") == 0
+		   && groups_of(&models[i], "花") == 4, "%s: Han characters in a row", whose);
+		ok(groups_of(&models[i], "零一二三四五六七") == 16 && groups_of(&models[i], "二三四五六") == 0, "%s: six of them", whose);
+		ok(groups_of(&models[i], "one two three four five") == 0, "%s: a phrase that is too long is left aside", whose);
+	}
 	mdr_arena_destroy(arena);
 }
 
@@ -209,6 +284,7 @@ main(void)
 {
 	same_bytes();
 	offsets();
+	lexicon();
 	refused();
 	interrupted();
 	out_of_memory();
