@@ -1,7 +1,7 @@
 /*
  * model_train.c
- *		Training: the same texts give the same bytes; a lexicon's words and phrases are found, also from another model; what cannot be trained
- *		is refused; every allocation that fails is reported; an interrupt ends it.
+ *		Training: the same texts give the same bytes; a lexicon's words and phrases are found, also from another model; what cannot be
+ *		trained is refused; every allocation that fails is reported; an interrupt ends it.
  */
 #include "model.h"
 
