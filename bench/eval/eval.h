@@ -152,6 +152,7 @@ extern void read_functions(Corpus *corpus, const char *folder);
 extern bool asks_for_harm(const Set *set);
 extern void print_harmful(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_benign(const Corpus *corpus, const Results *results, FILE *out);
+extern void print_outcomes_by_language(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_ranks(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_ranks_by_set(const Corpus *corpus, const Results *results, FILE *out);
 extern void print_ranks_by_language(const Corpus *corpus, const Results *results, FILE *out);

@@ -148,6 +148,8 @@ report_sets(const Corpus *corpus, const Results *results, const Wanted *wanted)
 		print_disguises(corpus, results, "texts", section_open("disguises", "Disguised copies beside the texts as they are"));
 		section_close();
 	}
+	print_outcomes_by_language(corpus, results, section_open("outcomes by language", "Caught and wrongly flagged, by language"));
+	section_close();
 	print_benign(corpus, results, section_open("benign", "Benign texts: false alarms in 1,000 (strictly: not violence, not politics)"));
 	section_close();
 	print_harmful(corpus, results, section_open("harmful", "Harmful texts: caught, in 100"));

@@ -41,15 +41,18 @@ asks_for_harm(const Set *set)
 	return false;
 }
 
-/* The texts of a set that are benign (1) or harmful (0). */
+/* The texts of a set (NULL = all) and language (-1 = any) that are benign (1) or harmful (0). */
 static Outcome
-outcome_of(const Corpus *corpus, const Results *results, const Set *set, int benign)
+outcome_of(const Corpus *corpus, const Results *results, const Set *set, int language, int benign)
 {
+	uint32_t	first = set ? set->first : 0;
+	uint32_t	last = set ? first + set->count : corpus->ntexts;
 	Outcome		outcome = {0};
 
-	for (uint32_t i = set->first; i < set->first + set->count; i++)
+	for (uint32_t i = first; i < last; i++)
 	{
-		if (corpus->texts[i].benign != benign || results->left_out[i])
+		if (corpus->texts[i].benign != benign || results->left_out[i] ||
+			(language >= 0 && corpus->texts[i].language != (uint32_t) language))
 			continue;
 		outcome.texts++;
 		for (int j = 0; j < results->nsystems; j++)
@@ -127,7 +130,7 @@ print_harmful(const Corpus *corpus, const Results *results, FILE *out)
 	for (uint32_t i = 0; i < corpus->nsets; i++)
 	{
 		const Set  *set = &corpus->sets[i];
-		Outcome		outcome = outcome_of(corpus, results, set, 0);
+		Outcome		outcome = outcome_of(corpus, results, set, -1, 0);
 		bool		asked = asks_for_harm(set);
 
 		if (outcome.texts == 0)
@@ -219,7 +222,7 @@ print_benign(const Corpus *corpus, const Results *results, FILE *out)
 	for (uint32_t i = 0; i < corpus->nsets; i++)
 	{
 		const Set  *set = &corpus->sets[i];
-		Outcome		outcome = outcome_of(corpus, results, set, 1);
+		Outcome		outcome = outcome_of(corpus, results, set, -1, 1);
 		bool		over = share(outcome.refused[0], outcome.texts, 1000) > MOST_REFUSED ||
 			share(outcome.strictly[0], outcome.texts, 1000) > MOST_FLAGGED;
 
@@ -240,6 +243,27 @@ print_benign(const Corpus *corpus, const Results *results, FILE *out)
 	add_worst(corpus->arena, "benign texts flagged strictly", &flagged, share(wholly.strictly[0], wholly.texts, 1000), MOST_FLAGGED);
 	add_benign(table, results, "all sets of benign texts", &wholly, "");
 	add_benign(table, results, "all", &all, "");
+	table_print(table, out);
+}
+
+void
+print_outcomes_by_language(const Corpus *corpus, const Results *results, FILE *out)
+{
+	Table	   *table = table_create(corpus->arena, "language|>harmful|>flagged %|>refused %|>benign|>flagged strictly ‰|>refused ‰");
+
+	for (uint32_t i = 0; i < corpus->nlanguages; i++)
+	{
+		Outcome		harmful = outcome_of(corpus, results, NULL, (int) i, 0);
+		Outcome		benign = outcome_of(corpus, results, NULL, (int) i, 1);
+
+		table_add(table, "%s", corpus->languages[i]);
+		table_add(table, "%u", harmful.texts);
+		add_shares(table, results, 1, harmful.flagged, harmful.texts, 100, 1);
+		add_shares(table, results, 1, harmful.refused, harmful.texts, 100, 1);
+		table_add(table, "%u", benign.texts);
+		add_shares(table, results, 2, benign.strictly, benign.texts, 1000, 1);
+		add_shares(table, results, 2, benign.refused, benign.texts, 1000, 1);
+	}
 	table_print(table, out);
 }
 
