@@ -19,6 +19,8 @@
 
 #define BLOCK 256				/* texts */
 #define MAX_PROCESSES 16
+#define LARGE 50000				/* texts */
+#define ONE_IN 3
 #define FAINT .01f				/* below it the engine leaves a model's opinion out of the score */
 
 double
@@ -203,12 +205,15 @@ score_text(const Corpus *corpus, Results *results, Run run, const MdrModel *mode
 		count_rules(corpus, results, text, &verdict, arena);
 }
 
+/* A large corpus is disguised in part: every third text, which is plenty for a rate of 1 in 1,000. */
 static bool
 counts_in_table(const Corpus *corpus, int disguise, uint32_t text)
 {
 	unsigned	scripts = disguise_kind((uint32_t) disguise)->scripts;
 	const char *language = corpus->languages[corpus->texts[text].language];
 
+	if (corpus->ntexts > LARGE && text % ONE_IN != 0)
+		return false;
 	return corpus->texts[text].benign != NO_LABEL && ((scripts & DISGUISES_LETTERS && strcmp(language, "en") == 0) ||
 													  (scripts & DISGUISES_HAN && strcmp(language, "zh") == 0));
 }
