@@ -21,7 +21,7 @@
 
 #include "text/text.h"
 
-#define MDR_MODEL_MAX_HEADS 24
+#define MDR_MODEL_MAX_HEADS 23
 
 typedef struct MdrModel
 {

@@ -118,10 +118,10 @@ mdr_blocks_start(MdrBlocks *blocks, const MdrTables *tables, const char *bytes, 
 }
 
 static inline void
-add_row(const MdrBlocks *blocks, MdrBlock *block, uint32_t row)
+add_row(const MdrBlocks *blocks, MdrBlock *block, uint32_t feature)
 {
-	__builtin_prefetch(blocks->tables.rows + (size_t) row * MDR_ROW_BYTES);
-	block->rows[block->nrows++] = row;
+	__builtin_prefetch(blocks->tables.rows + (size_t) MDR_ROW(feature) * MDR_ROW_BYTES);
+	block->rows[block->nrows++] = feature;
 }
 
 static inline void

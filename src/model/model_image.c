@@ -37,7 +37,7 @@ fault_of(const MdrModelHeader *header, size_t length)
 		|| !lies_within(header, header->words, header->nwords, sizeof(MdrModelWord))
 		|| !lies_within(header, header->phrases, ((uint64_t) 1 << (MDR_END_BITS - 7)) + ((uint64_t) 1 << header->phrase_bits),
 						sizeof(MdrModelPhrase))
-		|| !lies_within(header, header->groups, mdr_model_group_rows(header->ngroups), sizeof(float) * MDR_MODEL_MAX_HEADS))
+		|| !lies_within(header, header->groups, mdr_model_group_rows(header->ngroups), sizeof(float) * MDR_LANES))
 		return "the model's sections are out of range";
 	for (uint32_t head = 0; head < header->nheads; head++)
 		if (header->names[head][0] == '\0' || memchr(header->names[head], '\0', sizeof(header->names[head])) == NULL)
@@ -103,6 +103,6 @@ mdr_model_tables(const MdrModel *model)
 			.index_mask = ((uint32_t) 1 << header->index_bits) - 1,
 			.phrase_shift = 64 - header->phrase_bits,
 			.phrase_mask = ((uint32_t) 1 << header->phrase_bits) - 1,
-			.row_shift = 64 - header->row_bits
+			.row_shift = 64 - MDR_TAG_BITS - header->row_bits
 	};
 }

@@ -14,12 +14,13 @@
 
 #define MIN_COUNT 3				/* times that a word must occur */
 #define MAX_COST 39
+#define CUT 10000				/* one weight in so many is cut to what a byte can hold */
 
 uint32_t
-mdr_lexeme_rows(unsigned shift, const MdrLexeme *word, uint32_t *rows)
+mdr_lexeme_rows(unsigned bits, const MdrLexeme *word, uint32_t number, uint32_t *rows)
 {
-	rows[0] = mdr_model_row_of_word(shift, word->hash);
-	return 1 + mdr_model_grams(shift, word->at, word->length, rows + 1);
+	rows[0] = (((uint32_t) 1 << bits) + number) << MDR_TAG_BITS;
+	return 1 + mdr_model_grams(64 - MDR_TAG_BITS - bits, word->at, word->length, rows + 1);
 }
 
 /* Counts the words of all texts. */
@@ -224,11 +225,11 @@ make_block(MdrTrainer *trainer, uint32_t nwords, unsigned index_bits, unsigned p
 	header.index = place_section(&length, sizeof(uint32_t) << index_bits);
 	header.words = place_section(&length, nwords * sizeof(MdrModelWord));
 	header.phrases = place_section(&length, sizeof(trainer->phrase_ends) + (sizeof(MdrModelPhrase) << phrase_bits));
-	header.groups = place_section(&length, mdr_model_group_rows(header.ngroups) * MDR_MODEL_MAX_HEADS * sizeof(float));
+	header.groups = place_section(&length, mdr_model_group_rows(header.ngroups) * MDR_LANES * sizeof(float));
 	header.length = length;
 	memcpy(header.names, trainer->names, sizeof(header.names));
 	for (int script = 0; script < MDR_NSCRIPTS; script++)
-		for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
+		for (int head = 0; head < MDR_LANES; head++)
 			header.scores[script][head].constant = -INFINITY;
 	block = mdr_alloc(trainer->arena, length);
 	if (block != NULL)
@@ -248,7 +249,7 @@ lay_words(const MdrTrainer *trainer, MdrModelHeader *header, const MdrLexeme *wo
 
 		laid[i] = (MdrModelWord)
 		{
-			.hash = words[i].hash,.groups = words[i].groups,.nfeatures = mdr_lexeme_rows(64 - header->row_bits, &words[i], rows),
+			.hash = words[i].hash,.groups = words[i].groups,.nfeatures = mdr_lexeme_rows(header->row_bits, &words[i], i, rows),
 				.cost = cost_of(words[i].count, total),.ends_phrase = words[i].ends_phrase
 		};
 	}
@@ -324,46 +325,86 @@ mdr_lay_out(MdrTrainer *trainer, MdrLayout *layout, MdrError *error)
 	return mdr_model_open(layout->bytes, layout->length, &layout->model, error);
 }
 
-void
-mdr_lay_weights(const MdrTrainer *trainer, MdrLayout *layout, const MdrWeights *rows, const MdrWeights *groups, const float *bias)
+/* A weight as a byte. */
+static int8_t
+in_steps(float weight, float scale)
+{
+	float		steps = weight / scale;
+
+	return (int8_t) (steps > 127 ? 127 : steps < -127 ? -127 : steps < 0 ? steps - 0.5f : steps + 0.5f);
+}
+
+static int
+compare_floats(const void *left, const void *right)
+{
+	float		a = *(const float *) left,
+				b = *(const float *) right;
+
+	return (a > b) - (a < b);
+}
+
+/* Writes one head's weights as bytes.  The few largest are cut: what they would cost all others in precision is worth more. */
+static MdrStatus
+lay_head(const MdrTrainer *trainer, MdrModelHeader *header, uint32_t head, const MdrWeights *rows, float *sizes)
+{
+	int8_t	   *bytes = (int8_t *) header + header->rows;
+	size_t		nrows = ((size_t) 1 << header->row_bits) + header->nwords,
+				n = 0;
+	MdrStatus	status;
+
+	for (size_t row = 0; row < nrows; row++)
+		if (rows[row].weight[head] != 0)
+			sizes[n++] = fabsf(rows[row].weight[head]);
+	status = mdr_sort(trainer->arena, sizes, n, sizeof(float), compare_floats, trainer->training.interrupted, trainer->training.context);
+	if (status != MDR_OK)
+		return status;
+	header->scale[head] = n > 0 ? sizes[n - 1 - n / CUT] / 127 : 1;
+	for (size_t row = 0; row < (size_t) 1 << header->row_bits; row++)
+		bytes[row * MDR_ROW_BYTES + head] = in_steps(rows[row].weight[head], header->scale[head]);
+	return MDR_OK;
+}
+
+MdrStatus
+mdr_lay_weights(const MdrTrainer *trainer, MdrLayout *layout, const MdrWeights *rows, const uint8_t *tags, const MdrWeights *groups,
+				const float *bias)
 {
 	MdrModelHeader *header = (MdrModelHeader *) layout->bytes;
 	MdrModelWord *words = (MdrModelWord *) (layout->bytes + header->words);
 	int8_t	   *bytes = (int8_t *) (layout->bytes + header->rows);
 	float	   *floats = (float *) (layout->bytes + header->groups);
+	size_t		nrows = (size_t) 1 << header->row_bits;
+	float	   *sizes = mdr_alloc_array(trainer->arena, nrows + header->nwords, sizeof(float));
 
+	if (sizes == NULL)
+		return MDR_NO_MEMORY;
+	for (size_t row = 0; row < nrows; row++)
+		bytes[row * MDR_ROW_BYTES + MDR_ROW_BYTES - 1] = (int8_t) tags[row];
 	for (uint32_t head = 0; head < header->nheads; head++)
 	{
-		float		highest = 0;
+		MdrStatus	status = lay_head(trainer, header, head, rows, sizes);
 
-		for (size_t row = 0; row < (size_t) 1 << header->row_bits; row++)
-			if (fabsf(rows[row].weight[head]) > highest)
-				highest = fabsf(rows[row].weight[head]);
+		if (status != MDR_OK)
+			return status;
 		header->bias[head] = bias[head];
-		header->scale[head] = highest > 0 ? highest / 127 : 1;
-		for (size_t row = 0; row < (size_t) 1 << header->row_bits; row++)
-		{
-			float		steps = rows[row].weight[head] / header->scale[head];
-
-			bytes[row * MDR_ROW_BYTES + head] = (int8_t) (steps < 0 ? steps - 0.5f : steps + 0.5f);
-		}
 		for (size_t row = 0; row < mdr_model_group_rows(header->ngroups); row++)
-			floats[row * MDR_MODEL_MAX_HEADS + head] = groups[row].weight[head] * trainer->training.lexicon_value;
+			floats[row * MDR_LANES + head] = groups[row].weight[head] * trainer->training.lexicon_value;
 	}
 	for (uint32_t i = 0; i < header->nwords; i++)
 	{
 		uint32_t	of_word[MDR_LONGEST_WORD + 2];
-		uint32_t	n = mdr_lexeme_rows(64 - header->row_bits, &layout->words[i], of_word);
+		uint32_t	n = mdr_lexeme_rows(header->row_bits, &layout->words[i], i, of_word);
 
 		for (uint32_t head = 0; head < header->nheads; head++)
 		{
-			int			sum = 0;
+			int			sum = in_steps(rows[MDR_ROW(of_word[0])].weight[head], header->scale[head]);
 
-			for (uint32_t r = 0; r < n; r++)
-				sum += bytes[(size_t) of_word[r] * MDR_ROW_BYTES + head];
+			for (uint32_t r = 1; r < n; r++)
+				if (tags[MDR_ROW(of_word[r])] == MDR_TAG(of_word[r]))
+					sum += bytes[(size_t) MDR_ROW(of_word[r]) * MDR_ROW_BYTES + head];
 			words[i].sums[mdr_model_lane(head)] = sum;
 		}
 	}
+	return MDR_OK;
 }
 
 void

@@ -4,7 +4,8 @@
  *
  * A header, then five sections at 64-byte boundaries:
  *
- *	rows		2^row_bits rows of a signed byte a head; a feature's hash says which row is its
+ *	rows		2^row_bits rows of a signed byte a head; a feature's hash says which row is its and what tag the row must have: each row
+ *				belongs to one feature, the one of those that meet there that was seen most, and the others weigh nothing
  *	index		2^index_bits numbers by a word's hash: tag in the upper half, word + 1 in the lower, 0 = empty; linear probing
  *	words		the vocabulary: for each word the sum of all rows of the word itself and of its 4-grams, so that a known word costs
  *				one look-up
@@ -21,10 +22,14 @@
 #include <string.h>
 
 #define MDR_MODEL_MAGIC "MDRMODEL"
-#define MDR_MODEL_FORMAT 2
+#define MDR_MODEL_FORMAT 3
 #define MDR_MODEL_BYTE_ORDER 0x01020304u
 
-#define MDR_ROW_BYTES 24		/* MDR_MODEL_MAX_HEADS, one byte each */
+#define MDR_LANES 24			/* room for MDR_MODEL_MAX_HEADS, and one more */
+#define MDR_ROW_BYTES MDR_LANES /* one byte each; the last one is the row's tag */
+#define MDR_TAG_BITS 8
+#define MDR_TAG(feature) ((feature) & 0xFF)
+#define MDR_ROW(feature) ((feature) >> MDR_TAG_BITS)
 #define MDR_MAX_PROBES 64		/* look-ups give up after so many */
 #define MDR_MAX_GROUPS 32
 #define MDR_GROUP_LEVELS 3		/* 1, 2 and 4 words */
@@ -65,16 +70,16 @@ typedef struct MdrModelHeader
 	uint64_t	words;
 	uint64_t	phrases;
 	uint64_t	groups;
-	char		names[MDR_MODEL_MAX_HEADS][32];
-	float		bias[MDR_MODEL_MAX_HEADS];
-	float		scale[MDR_MODEL_MAX_HEADS]; /* of one step of a row's byte */
-	MdrModelScore scores[MDR_NSCRIPTS][MDR_MODEL_MAX_HEADS];	/* by script */
+	char		names[MDR_LANES][32];
+	float		bias[MDR_LANES];
+	float		scale[MDR_LANES]; /* of one step of a row's byte */
+	MdrModelScore scores[MDR_NSCRIPTS][MDR_LANES];	/* by script */
 } MdrModelHeader;
 
 typedef struct MdrModelWord
 {
 	uint64_t	hash;
-	int16_t		sums[MDR_MODEL_MAX_HEADS];	/* in the order of mdr_model_lane() */
+	int16_t		sums[MDR_LANES];	/* in the order of mdr_model_lane() */
 	uint32_t	groups;			/* bits: the lexicon's groups it is of */
 	uint8_t		nfeatures;		/* rows summed up */
 	uint8_t		cost;			/* twice the bits it takes to say the word: what is rare costs more */
@@ -129,7 +134,7 @@ typedef struct MdrTables
 	uint32_t	index_mask;
 	unsigned	phrase_shift;
 	uint32_t	phrase_mask;
-	unsigned	row_shift;
+	unsigned	row_shift;		/* what is left of a feature's hash is its row, then its tag */
 } MdrTables;
 
 extern MdrTables mdr_model_tables(const MdrModel *model);

@@ -17,7 +17,7 @@ typedef int16_t EightSigned __attribute__((vector_size(16)));
 typedef uint16_t Four __attribute__((vector_size(8)));
 typedef int16_t FourSigned __attribute__((vector_size(8)));
 
-#define LANES MDR_MODEL_MAX_HEADS
+#define LANES MDR_LANES
 
 /* What the features of a block sum up to. */
 typedef struct Sums
@@ -42,13 +42,16 @@ typedef struct Pending
 } Pending;
 
 static inline void
-add_row(Pending *pending, const int8_t *row)
+add_row(Pending *pending, const int8_t *row, uint8_t tag)
 {
+	const uint16_t mask = (uint8_t) row[MDR_ROW_BYTES - 1] == tag ? 0xFFFF : 0;
 	Eight		heads;
 	Four		last;
 
 	memcpy(&heads, row, sizeof(heads));
 	memcpy(&last, row + sizeof(heads), sizeof(last));
+	heads &= mask;
+	last &= mask;
 	pending->even += (Eight) ((EightSigned) (heads << 8) >> 8);
 	pending->odd += (Eight) ((EightSigned) heads >> 8);
 	pending->last_even += (Four) ((FourSigned) (last << 8) >> 8);
@@ -115,7 +118,7 @@ sum_block(const MdrTables *tables, const MdrBlock *block, Sums *sums)
 		uint32_t	end = i + (MDR_PENDING - npending);
 
 		for (end = end < block->nrows ? end : block->nrows; i < end; i++)
-			add_row(&pending, tables->rows + (size_t) block->rows[i] * MDR_ROW_BYTES);
+			add_row(&pending, tables->rows + (size_t) MDR_ROW(block->rows[i]) * MDR_ROW_BYTES, MDR_TAG(block->rows[i]));
 		flush(&pending, sums);
 		npending = 0;
 	}
@@ -194,7 +197,7 @@ void
 mdr_model_start(MdrReading *reading)
 {
 	memset(reading, 0, sizeof(*reading));
-	for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
+	for (int head = 0; head < MDR_LANES; head++)
 		reading->logit[head] = -INFINITY;
 }
 

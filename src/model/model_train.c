@@ -20,13 +20,15 @@
 #define ASK_EVERY 1024			/* windows between two looks at the interrupt */
 #define BIAS_RATE 0.1f			/* of the rate */
 #define AHEAD 12				/* rows asked for in advance */
+#define LEAST_SEEN 3			/* times, for a feature to have a row */
 
 /* What a window is to the trainer. */
 typedef struct Window
 {
 	const MdrSample *sample;
-	const uint32_t *rows;
+	uint32_t   *rows;			/* at first features with their tags, then rows */
 	const uint16_t *groups;		/* rows of the section of groups */
+	uint32_t	nfeatures;		/* those that have no row included */
 	uint32_t	nrows;
 	uint32_t	ngroups;
 } Window;
@@ -45,7 +47,8 @@ typedef struct Fit
 	MdrLayout	layout;
 	Window	   *windows;
 	size_t		nwindows;
-	MdrWeights *rows;
+	MdrWeights *rows;			/* of the table, then of the vocabulary's words */
+	uint8_t    *tags;			/* of the table's rows */
 	MdrWeights *groups;
 	MdrWeights	bias;
 	MdrBlock	block;
@@ -129,7 +132,8 @@ collect(Fit *fit, const MdrTables *tables, Features *features)
 	features->nrows = block->nrows;
 	for (uint32_t i = 0; i < block->nwords; i++)
 	{
-		features->nrows += mdr_lexeme_rows(tables->row_shift, &fit->layout.words[block->words[i]], features->rows + features->nrows);
+		features->nrows += mdr_lexeme_rows(fit->trainer->training.bits, &fit->layout.words[block->words[i]], block->words[i],
+										   features->rows + features->nrows);
 		for (uint32_t groups = tables->words[block->words[i]].groups; groups != 0; groups &= groups - 1)
 			features->groups[__builtin_ctz(groups)]++;
 	}
@@ -165,7 +169,7 @@ add_window(Fit *fit, const MdrSample *sample, uint32_t ngroups, const Features *
 	memcpy(groups, numbers, n * sizeof(uint16_t));
 	*window = (Window)
 	{
-		sample, rows, groups, first->nrows + second->nrows, n
+		sample, rows, groups, first->nrows + second->nrows, first->nrows + second->nrows, n
 	};
 	fit->nwindows++;
 	return MDR_OK;
@@ -195,6 +199,54 @@ add_windows(Fit *fit, const MdrSample *sample)
 	return status;
 }
 
+/*
+ * Gives each row to one of the features that meet there: the one seen most, those in texts of some harm counting twice.  What was hardly
+ * seen gets none.
+ */
+static MdrStatus
+choose_features(Fit *fit)
+{
+	size_t		nrows = (size_t) 1 << fit->trainer->training.bits;
+	uint16_t   *seen = mdr_alloc_array(fit->trainer->arena, nrows << MDR_TAG_BITS, sizeof(uint16_t));
+	bool	   *taken = mdr_alloc_array(fit->trainer->arena, nrows, sizeof(bool));
+
+	fit->tags = mdr_alloc_array(fit->trainer->arena, nrows, sizeof(uint8_t));
+	if (seen == NULL || taken == NULL || fit->tags == NULL)
+		return MDR_NO_MEMORY;
+	for (size_t w = 0; w < fit->nwindows; w++)
+		for (uint32_t i = 0; i < fit->windows[w].nrows; i++)
+		{
+			uint32_t	feature = fit->windows[w].rows[i];
+
+			if (MDR_ROW(feature) < nrows && seen[feature] < UINT16_MAX - 1)
+				seen[feature] += fit->windows[w].sample->positive != 0 ? 2 : 1;
+		}
+	for (size_t row = 0; row < nrows; row++)
+	{
+		const uint16_t *of_row = seen + (row << MDR_TAG_BITS);
+
+		for (int tag = 1; tag < 1 << MDR_TAG_BITS; tag++)
+			if (of_row[tag] > of_row[fit->tags[row]])
+				fit->tags[row] = tag;
+		taken[row] = of_row[fit->tags[row]] >= LEAST_SEEN;
+	}
+	for (size_t w = 0; w < fit->nwindows; w++)
+	{
+		Window	   *window = &fit->windows[w];
+		uint32_t	n = 0;
+
+		for (uint32_t i = 0; i < window->nrows; i++)
+		{
+			uint32_t	row = MDR_ROW(window->rows[i]);
+
+			if (row >= nrows || (taken[row] && fit->tags[row] == MDR_TAG(window->rows[i])))
+				window->rows[n++] = row;
+		}
+		window->nrows = n;
+	}
+	return MDR_OK;
+}
+
 /* 1 / (1 + exp(-z)), to about eight digits: exp(-z) = 2^k * exp(r), r below ln 2, by its series. */
 static double
 logistic(double z)
@@ -221,7 +273,7 @@ logistic(double z)
 static inline void
 step(MdrWeights *row, const float *gradient, const float *trained, float value, float l2, float rate)
 {
-	for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
+	for (int head = 0; head < MDR_LANES; head++)
 	{
 		float		slope = gradient[head] * value + trained[head] * l2 * value * row->weight[head];
 
@@ -233,7 +285,7 @@ step(MdrWeights *row, const float *gradient, const float *trained, float value, 
 static inline void
 add_to(float *logits, const MdrWeights *row, float value)
 {
-	for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
+	for (int head = 0; head < MDR_LANES; head++)
 		logits[head] += row->weight[head] * value;
 }
 
@@ -242,10 +294,10 @@ learn(Fit *fit, const Window *window)
 {
 	const MdrTraining *training = &fit->trainer->training;
 	const MdrSample *sample = window->sample;
-	float		value = 1 / sqrtf((float) window->nrows + training->damping);
-	float		logits[MDR_MODEL_MAX_HEADS] = {0};
-	float		gradient[MDR_MODEL_MAX_HEADS] = {0};
-	float		trained[MDR_MODEL_MAX_HEADS] = {0};
+	float		value = 1 / sqrtf((float) window->nfeatures + training->damping);
+	float		logits[MDR_LANES] = {0};
+	float		gradient[MDR_LANES] = {0};
+	float		trained[MDR_LANES] = {0};
 
 	for (uint32_t i = 0; i < window->nrows; i++)
 	{
@@ -281,7 +333,7 @@ learn_all(Fit *fit)
 	uint64_t	random = training->seed * MDR_MIX + 1;
 	size_t		done = 0;
 
-	for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
+	for (int head = 0; head < MDR_LANES; head++)
 		fit->bias.squares[head] = 1;
 	for (int epoch = 0; epoch < training->epochs; epoch++)
 	{
@@ -335,7 +387,8 @@ fit_all(Fit *fit, MdrError *error)
 	if (status != MDR_OK)
 		return status;
 	fit->windows = mdr_alloc_array(trainer->arena, trainer->nsamples * OTHER_WINDOWS, sizeof(Window));
-	fit->rows = mdr_alloc_array(trainer->arena, (size_t) 1 << trainer->training.bits, sizeof(MdrWeights));
+	fit->rows = mdr_alloc_array(trainer->arena, ((size_t) 1 << trainer->training.bits) + fit->layout.model.header->nwords,
+								sizeof(MdrWeights));
 	fit->groups = mdr_alloc_array(trainer->arena, mdr_model_group_rows(trainer->training.ngroups), sizeof(MdrWeights));
 	if (fit->windows == NULL || fit->rows == NULL || fit->groups == NULL)
 		return mdr_fail(error, MDR_NO_MEMORY, 0, 0, "out of memory");
@@ -345,11 +398,13 @@ fit_all(Fit *fit, MdrError *error)
 	if (status == MDR_OK && fit->nwindows == 0)
 		return mdr_fail(error, MDR_INVALID, 0, 0, "no text has a word to learn from");
 	if (status == MDR_OK)
+		status = choose_features(fit);
+	if (status == MDR_OK)
 		status = learn_all(fit);
 	if (status != MDR_OK)
 		return mdr_fail(error, status, 0, 0, status == MDR_INTERRUPTED ? "interrupted" : "out of memory");
-	mdr_lay_weights(trainer, &fit->layout, fit->rows, fit->groups, fit->bias.weight);
-	return MDR_OK;
+	status = mdr_lay_weights(trainer, &fit->layout, fit->rows, fit->tags, fit->groups, fit->bias.weight);
+	return status == MDR_OK ? status : mdr_fail(error, status, 0, 0, status == MDR_INTERRUPTED ? "interrupted" : "out of memory");
 }
 
 MdrStatus

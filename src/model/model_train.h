@@ -41,7 +41,7 @@ struct MdrTrainer
 {
 	MdrArena   *arena;
 	MdrTraining training;
-	char		names[MDR_MODEL_MAX_HEADS][32];
+	char		names[MDR_LANES][32];
 	MdrSample  *samples;
 	size_t		nsamples;
 	size_t		capacity;
@@ -67,18 +67,21 @@ typedef struct MdrLayout
 
 extern MdrStatus mdr_lay_out(MdrTrainer *trainer, MdrLayout *layout, MdrError *error);
 
-/* The rows of a vocabulary's word; at most MDR_LONGEST_KNOWN + 2. */
-extern uint32_t mdr_lexeme_rows(unsigned shift, const MdrLexeme *word, uint32_t *rows);
+/*
+ * The features of a vocabulary's word; at most MDR_LONGEST_KNOWN + 2.  The word itself has a row that is not in the table, behind its
+ * 2^bits rows: it is only laid down in the word's sums.
+ */
+extern uint32_t mdr_lexeme_rows(unsigned bits, const MdrLexeme *word, uint32_t number, uint32_t *rows);
 
 /* Weights of a row, and what AdaGrad keeps of them. */
 typedef struct MdrWeights
 {
-	float		weight[MDR_MODEL_MAX_HEADS];
-	float		squares[MDR_MODEL_MAX_HEADS];
+	float		weight[MDR_LANES];
+	float		squares[MDR_LANES];
 } MdrWeights;
 
-/* Writes weights into a layout: rows as bytes, sums of the vocabulary's words. */
-extern void mdr_lay_weights(const MdrTrainer *trainer, MdrLayout *layout, const MdrWeights *rows, const MdrWeights *groups,
-							const float *bias);
+/* Writes weights into a layout: rows as bytes, with the tags of the features they belong to; sums of the vocabulary's words. */
+extern MdrStatus mdr_lay_weights(const MdrTrainer *trainer, MdrLayout *layout, const MdrWeights *rows, const uint8_t *tags,
+								 const MdrWeights *groups, const float *bias);
 
 #endif							/* MDR_MODEL_TRAIN_H */
