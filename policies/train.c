@@ -31,16 +31,17 @@
 
 /* What there is to tune. */
 #define ROW_BITS 17
-#define WORDS 40000
+#define WORDS 60000
 #define EPOCHS 3
 #define RATE 1.0f
-#define L2 2e-3f
+#define L2 5e-3f
 #define DAMPING 0.0f
-#define LEXICON_VALUE 0.15f
+#define LEXICON_VALUE 0.1f
 #define SET_SIZE 2000.0			/* a set of so many windows has weight 1 ... */
 #define SET_POWER 0.8			/* ... and a larger one as much less */
 #define SET_MOST 3.0			/* weight of a small one */
-#define OWN_WEIGHT 1.0			/* of the project's own examples, besides */
+#define ALL_HARM 2.0			/* more for a set of nothing but harm: these are asks for it */
+#define OWN_WEIGHT 2.0			/* of the project's own examples, besides */
 #define SEED 1
 #define FOLDS 4
 
@@ -78,9 +79,13 @@ deal(Corpus *corpus)
 
 		set->weight = (float) fmin(pow(SET_SIZE / (set->windows > 0 ? set->windows : 1), SET_POWER), SET_MOST);
 		if (set->fold == NO_FOLD)
+		{
 			set->weight *= (float) OWN_WEIGHT;
-		else
-			set->fold = (set->harm ? harm++ : harmless++) % FOLDS;
+			continue;
+		}
+		if (set->harmful == set->texts)
+			set->weight *= (float) ALL_HARM;
+		set->fold = (set->harm ? harm++ : harmless++) % FOLDS;
 	}
 }
 

@@ -25,6 +25,7 @@ typedef struct Set
 	int			fold;
 	bool		harm;			/* some text of it is positive for something */
 	uint32_t	texts;
+	uint32_t	harmful;		/* of these, positive for something */
 	uint32_t	windows;		/* trained on, about */
 	float		weight;			/* of each text */
 } Set;

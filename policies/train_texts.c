@@ -148,6 +148,7 @@ add_text(Corpus *corpus, uint32_t set, const char *given, size_t length, uint32_
 	corpus->sets[set].texts++;
 	corpus->sets[set].windows += windows < 1 ? 1 : windows > MOST_WINDOWS ? MOST_WINDOWS : windows;
 	corpus->sets[set].harm |= positive != 0;
+	corpus->sets[set].harmful += positive != 0;
 }
 
 /* Whether a text is of the test split (FNV-1a; Fowler, Noll and Vo). */

@@ -197,7 +197,7 @@ void
 mdr_model_start(MdrReading *reading)
 {
 	memset(reading, 0, sizeof(*reading));
-	for (int head = 0; head < MDR_LANES; head++)
+	for (int head = 0; head < MDR_MODEL_MAX_HEADS; head++)
 		reading->logit[head] = -INFINITY;
 }
 
