@@ -16,18 +16,19 @@
 #include <string.h>
 
 /* What there is to tune. */
-#define BUDGET 0.01			/* of each harmless set, for all heads but those below together */
+#define BUDGET 0.009			/* of each harmless set, for all heads but those below together */
 #define BUDGET_APART 0.01		/* for violence and for politics, each */
 #define BUDGET_ANY 0.005		/* for "any" */
 #define SMALLEST_SET 100		/* harmless texts in a script: with fewer, a set does not decide */
 #define LEAST_POSITIVE 20		/* texts: a head with fewer in a script has no score there */
-#define ANY_FACTOR 2.0			/* of "any" beside a head's own logit, both in standard deviations */
+#define ANY_FACTOR 0.5			/* of the logit of "any" beside a head's own */
 #define SLOPE 1.0				/* of a score's logit, by standard deviation */
 #define OTHER_CATEGORY 0.3		/* worth of a harmful text caught under another category's name */
-#define LEVELS 80				/* of thresholds, and how many make a standard deviation, and the lowest */
-#define PER_DEVIATION 8
+#define LABELLED_BY_CATEGORY 0.15 /* worth of a text from a set that tells apart what is hateful and the like, and knows no harmless text */
+#define LEVELS 120				/* of thresholds, and how many make a standard deviation, and the lowest */
+#define PER_DEVIATION 16
 #define LOWEST 1.0
-#define LOOK_AHEAD 6			/* levels that a threshold may be lowered at once */
+#define LOOK_AHEAD 16			/* levels that a threshold may be lowered at once */
 
 typedef struct Deviation
 {
@@ -116,6 +117,31 @@ list_number(int script, int head, int level)
 	return ((size_t) script * NHEADS + head) * LEVELS + level;
 }
 
+/*
+ * Heads whose few texts are nearly all the project's own: they learn what harm looks like rather than which harm it is, and so speak
+ * for their own category only, and "any" adds nothing to them.
+ */
+static bool
+is_narrow(int head)
+{
+	static const char *const narrow[] = {
+		"child_sexual_exploitation", "child_grooming", "nonconsensual_intimate", "commercial_sex", "human_trafficking", "graphic_violence",
+		"violent_threat", "state_secrets"
+	};
+
+	for (size_t i = 0; i < sizeof(narrow) / sizeof(narrow[0]); i++)
+		if (head == head_of(narrow[i]))
+			return true;
+	return false;
+}
+
+/* What "any" adds to a head, both in standard deviations. */
+static double
+factor_of(int head, const Deviation *own, const Deviation *any)
+{
+	return head == ANY || is_narrow(head) ? 0 : ANY_FACTOR * any->deviation / own->deviation;
+}
+
 /* The texts of the search, and their levels. */
 static void
 prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without, Deviation deviations[MDR_NSCRIPTS][NHEADS])
@@ -146,7 +172,7 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 		{
 			const Deviation *own = &deviations[unseen[t].script[head]][head],
 					   *any = &deviations[unseen[t].script[head]][ANY];
-			double		factor = head == ANY ? 0 : ANY_FACTOR;
+			double		factor = factor_of(head, own, any);
 			double		z = ((unseen[t].logit[head] - own->mean) / own->deviation
 							 + factor * (unseen[t].logit[ANY] - any->mean) / any->deviation) / sqrt(1 + factor * factor);
 			double		level = floor((z - LOWEST) * PER_DEVIATION);
@@ -199,7 +225,17 @@ start_round(Search *search, double budget)
 		search->candidates[c].flagged = false;
 }
 
-/* What lowering a threshold by some levels brings: worth of harm caught, and harmless texts by share of their sets; or gain -1. */
+/* What it is worth that a head flags a harmful text. */
+static double
+worth(const Text *text, int head)
+{
+	return text->positive >> head & 1 ? 1 : is_narrow(head) ? 0 : text->positive == 1u << ANY ? 1 : OTHER_CATEGORY;
+}
+
+/*
+ * What lowering a threshold by some levels brings: worth of harm caught; and harmless texts, which cost the more the nearer their set is
+ * to its bound.  Or gain -1.
+ */
 static void
 try_step(Search *search, int script, int head, int levels, double *gain, double *cost)
 {
@@ -219,16 +255,19 @@ try_step(Search *search, int script, int head, int levels, double *gain, double 
 			if (candidate->flagged)
 				continue;
 			if (candidate->text->positive != 0)
-				*gain += (candidate->text->positive >> head & 1 || candidate->text->positive == 1u << ANY ? 1 : OTHER_CATEGORY)
-					/ search->harmful[set];
+				*gain += worth(candidate->text, head) * (search->harmless[set] == 0 && search->harmful[set] < corpus->sets[set].texts
+														 ? LABELLED_BY_CATEGORY : 1) / search->harmful[set];
 			else if (is_harmless(candidate->text))
 			{
-				*cost += 1.0 / search->harmless[set];
-				if (search->used[set] + ++search->more[set] > search->allowed[set])
+				double		before = (double) (search->used[set] + search->more[set]) / search->allowed[set],
+							after = (double) (search->used[set] + ++search->more[set]) / search->allowed[set];
+
+				if (after > 1)
 				{
 					*gain = -1;
 					return;
 				}
+				*cost += after * after * after * after * after * after - before * before * before * before * before * before;
 			}
 		}
 	}
@@ -356,7 +395,7 @@ choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring 
 		{
 			const Deviation *own = &deviations[script][head],
 					   *any = &deviations[script][ANY];
-			double		factor = head == ANY ? 0 : ANY_FACTOR;
+			double		factor = factor_of(head, own, any);
 			double		slope = SLOPE / sqrt(1 + factor * factor);
 			double		threshold = LOWEST + (double) search.level[script][head] / PER_DEVIATION;
 			bool		speaks = learned[script][head] && search.level[script][head] < LEVELS;
