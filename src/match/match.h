@@ -138,11 +138,14 @@ typedef struct MdrScan
  */
 extern MdrStatus mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char *content, size_t length, MdrScan *scan);
 
+/* The severity of a finding that a context has lowered, at most. */
+#define MDR_LOWERED_SEVERITY 1
+
 /* What findings come to in one category. */
 typedef struct MdrScore
 {
 	float		score;			/* 1 - product of (1 - score) over its rules, each at its best finding, and the model; shifted */
-	int			severity;		/* of the gravest rule or model that was not excused altogether; 0 when there is none */
+	int			severity;		/* of the gravest rule or model that was not excused altogether, a lowered one's at most 1; 0 when there is none */
 	bool		spoken;			/* a rule or model has a finding; otherwise the score is what a model faintly thinks */
 } MdrScore;
 

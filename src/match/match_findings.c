@@ -239,6 +239,15 @@ compare_best(const void *left, const void *right)
 	return (a->score < b->score) - (a->score > b->score);
 }
 
+/* What a context has lowered is a mention at most: with others it may flag, but what refuses must come from elsewhere. */
+static int
+severity_of(const MdrImageRule *rule, const MdrFinding *finding)
+{
+	bool		lowered = finding->context >= 0 && finding->score < rule->weight;
+
+	return lowered && rule->severity > MDR_LOWERED_SEVERITY ? MDR_LOWERED_SEVERITY : (int) rule->severity;
+}
+
 MdrStatus
 mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *findings, uint32_t nfindings,
 				  const MdrOpinion *opinions, MdrScore *scores)
@@ -260,8 +269,8 @@ mdr_engine_scores(const MdrEngine *engine, MdrArena *arena, const MdrFinding *fi
 		if (sorted[i].score <= 0 || (i > 0 && sorted[i - 1].rule == sorted[i].rule))
 			continue;
 		score->spoken = true;
-		if ((int) rule->severity > score->severity)
-			score->severity = (int) rule->severity;
+		if (severity_of(rule, &sorted[i]) > score->severity)
+			score->severity = severity_of(rule, &sorted[i]);
 		if (rule->speaker != MDR_SPEAKER_RULE)
 			continue;			/* its opinion is in the score already */
 

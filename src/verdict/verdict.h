@@ -11,7 +11,8 @@
  * A model that was learned from a site's own decisions (MdrLearned) moves the outcome: with d the highest logit of any window, within
  * -4..4, the score becomes sigmoid(logit(score clipped to .02...98) + d) where d is not 0; below .01 it is 0.
  *
- * The severity is that of the gravest rule that was not excused altogether.  Where m is a tenth, or what flags, the model has a finding
+ * The severity is that of the gravest rule that was not excused altogether; a rule whose best finding a context has lowered counts as
+ * severity 1 at most, so that with others it may flag, but not refuse what the context excuses.  Where m is a tenth, or what flags, the model has a finding
  * as rule "<category>.model" of severity 1: alone it comes to what the policy does at that severity.  A smaller m ranks contents, but
  * makes no verdict.  The learned model has one as rule "<category>.learned" where it changes the score by a tenth, or across a threshold;
  * of score 0, and speaking for nothing, where it lowers.  Below flag_at the action is allow; from act_at it is the severity's; between the two it is at most flag.

@@ -87,8 +87,12 @@ main(void)
 	gives("seventy reported", -1, 0, 0, MDR_ALLOW, "excused altogether is nothing");
 	verdict = judge("seventy reported", MDR_REJECT);
 	ok(verdict.nfindings == 1 && verdict.findings[0].score == 0 && verdict.categories[0].severity == 0, "but is told, and weighs nothing");
-	gives("seventy quoted", 0, 0.35, 2, MDR_ALLOW, "excused by half");
-	gives("seventy quoted fifty", 0, 1 - 0.65 * 0.75, 3, MDR_FLAG, "all that is near is excused");
+	gives("seventy quoted", 0, 0.35, 1, MDR_ALLOW, "excused by half, and a mention at most");
+	gives("seventy quoted fifty", 0, 1 - 0.65 * 0.75, 1, MDR_FLAG, "all that is near is excused");
+	gives("seventy fifty forty mention quoted", 0, 1 - 0.65 * 0.75 * 0.8 * 0.6, 1, MDR_FLAG, "however much is excused, it does not act");
+	gives("mention quoted", 0, 0.4, 0, MDR_FLAG, "a mention stays one");
+	gives("seventy quoted, and much later, when sixty characters and more have passed, seventy", 0, 0.7, 2, MDR_REJECT,
+		  "the best finding of a rule says its severity");
 	gives("grave forty", 1, 0.9, 3, MDR_REJECT, "the graver action is the gravest");
 	gives("suspend grave three", 2, 0.7, 1, MDR_REJECT, "of equal actions, suspension at once");
 	gives("seventy three", 3, 0.75, 3, MDR_REJECT, "then severity");
