@@ -21,7 +21,7 @@
 #define MAX_PROCESSES 16
 #define LARGE 50000				/* texts */
 #define ONE_IN 3
-#define FAINT .01f				/* below it the engine leaves a model's opinion out of the score */
+#define FAINT .001f				/* below it the engine leaves a model's opinion out of the score */
 
 double
 seconds(void)

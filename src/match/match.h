@@ -113,7 +113,7 @@ extern const char *mdr_engine_context(const MdrEngine *engine, int index);
 /* What the models make of the whole content, in one category. */
 typedef struct MdrOpinion
 {
-	float		score;			/* the category's model weight times mdr_model_score(), less what a context excuses; 0 below .01 */
+	float		score;			/* the category's model weight times mdr_model_score(), less what a context excuses; 0 below .001 */
 	float		shift;			/* by how much the learned model moves the category's logit, -4 to 4 */
 } MdrOpinion;
 

@@ -19,7 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LEAST_OPINION 0.01f		/* below it a score is 0 */
+#define LEAST_OPINION 0.001f		/* below it a score is 0 */
 #define LEAST_FINDING 0.1f
 #define MOST_SHIFT 4.0f			/* of a logit, by the learned model */
 #define LOWEST_SHIFTED 0.02		/* a score that it moves is first clipped to these */

@@ -6,10 +6,10 @@
  * "Probabilistic Reasoning in Intelligent Systems", 1988): surer rules and more of them rank higher, and it stays in 0..1.
  *
  *	m		what the learned model gives the category: its model weight times mdr_model_score(), times the smallest factor of a context
- *			that the category names, that counts anywhere in the content, and that was seen; below .01 it is 0.  0 without a model.
+ *			that the category names, that counts anywhere in the content, and that was seen; below .001 it is 0.  0 without a model.
  *
  * A model that was learned from a site's own decisions (MdrLearned) moves the outcome: with d the highest logit of any window, within
- * -4..4, the score becomes sigmoid(logit(score clipped to .02...98) + d) where d is not 0; below .01 it is 0.
+ * -4..4, the score becomes sigmoid(logit(score clipped to .02...98) + d) where d is not 0; below .001 it is 0.
  *
  * The severity is that of the gravest rule that was not excused altogether; a rule whose best finding a context has lowered counts as
  * severity 1 at most, so that with others it may flag, but not refuse what the context excuses.  Where m is a tenth, or what flags, the model has a finding

@@ -66,7 +66,7 @@ shifted(double score, double shift)
 	double		p = fmin(0.98, fmax(0.02, score));
 	double		q = 1 / (1 + exp(-(log(p / (1 - p)) + fmin(4, fmax(-4, shift)))));
 
-	return q < 0.01 ? 0 : q;
+	return q < 0.001 ? 0 : q;
 }
 
 /* The document with the learned model, with a terminating zero. */

@@ -164,7 +164,7 @@ alone(void)
 		  "unless the policy wants another action for severity 1");
 	gives(document(MODEL, ", model: 0.09", ""), text, 0.09 * known, MDR_ALLOW, false, "what is less than a tenth is a score and no finding");
 	gives(document(MODEL, ", model: 0.09, flag_at: 0.05", ""), text, 0.09 * known, MDR_FLAG, true, "unless it flags");
-	gives(document(MODEL, ", model: 0.009", ""), text, 0, MDR_ALLOW, false, "below .01 it is 0");
+	gives(document(MODEL, ", model: 0.0009", ""), text, 0, MDR_ALLOW, false, "below .001 it is 0");
 	made = make(document(MODEL, ", model: 0.09, actions: [flag, flag, reject, reject]", ""));
 	verdict = judge(&made, text);
 	ok(verdict.category == -1 && verdict.action == MDR_ALLOW && verdict.categories[0].action == MDR_ALLOW
@@ -316,7 +316,7 @@ odd_content(void)
 		told++;
 		wrong += finding->start >= finding->end || finding->end > length
 			|| (valid && (!is_edge(content, length, finding->start) || !is_edge(content, length, finding->end)))
-			|| !(finding->score >= 0.01f && finding->score <= 1);
+			|| !(finding->score >= 0.001f && finding->score <= 1);
 	}
 	ok(told > 100 && wrong == 0, "%u windows of odd contents are pieces of them", told);
 	mdr_arena_reset(arena);
