@@ -41,7 +41,7 @@
 #define SET_POWER 0.8			/* ... and a larger one as much less */
 #define SET_MOST 3.0			/* weight of a small one */
 #define ALL_HARM 2.0			/* more for a set of nothing but harm: these are asks for it */
-#define OWN_WEIGHT 2.0			/* of the project's own examples, besides */
+#define OWN_WEIGHT 1.0			/* of the project's own examples, besides */
 #define SEED 1
 #define FOLDS 4
 

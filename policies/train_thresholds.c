@@ -17,6 +17,7 @@
 
 /* What there is to tune. */
 #define BUDGET 0.009			/* of each harmless set, for all heads but those below together */
+#define BUDGET_HAN 0.008		/* of a set that is mostly Chinese: fewer genres of it are known */
 #define BUDGET_APART 0.01		/* for violence and for politics, each */
 #define BUDGET_ANY 0.005		/* for "any" */
 #define SMALLEST_SET 100		/* harmless texts in a script: with fewer, a set does not decide */
@@ -56,6 +57,7 @@ typedef struct Search
 	uint32_t   *used;
 	uint32_t   *more;			/* by set: what the step being tried would add */
 	uint32_t   *harmless;		/* by set: texts */
+	uint32_t   *han;			/* of these, Chinese */
 	uint32_t   *harmful;
 	int			level[MDR_NSCRIPTS][NHEADS];
 } Search;
@@ -152,7 +154,8 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 	{
 		.corpus = corpus,.candidates = calloc(corpus->ntexts + 1, sizeof(Candidate)),.lists = calloc(nlists, sizeof(uint32_t *)),
 			.sizes = make_counts(nlists),.allowed = make_counts(corpus->nsets),.used = make_counts(corpus->nsets),
-			.more = make_counts(corpus->nsets),.harmless = make_counts(corpus->nsets),.harmful = make_counts(corpus->nsets)
+			.more = make_counts(corpus->nsets),.harmless = make_counts(corpus->nsets),.harmful = make_counts(corpus->nsets),
+			.han = make_counts(corpus->nsets)
 	};
 	if (search->candidates == NULL || search->lists == NULL)
 		die("out of memory");
@@ -167,6 +170,7 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 		candidate->text = text;
 		candidate->script = unseen[t].script;
 		search->harmless[text->set] += is_harmless(text);
+		search->han[text->set] += is_harmless(text) && unseen[t].script[ANY] == MDR_SCRIPT_HAN;
 		search->harmful[text->set] += text->positive != 0;
 		for (int head = 0; head < NHEADS; head++)
 		{
@@ -209,6 +213,7 @@ finish(Search *search)
 	free(search->used);
 	free(search->more);
 	free(search->harmless);
+	free(search->han);
 	free(search->harmful);
 }
 
@@ -219,7 +224,8 @@ start_round(Search *search, double budget)
 	for (uint32_t s = 0; s < search->corpus->nsets; s++)
 	{
 		search->used[s] = 0;
-		search->allowed[s] = search->harmless[s] < SMALLEST_SET ? UINT32_MAX : (uint32_t) fmax(1, floor(budget * search->harmless[s]));
+		search->allowed[s] = search->harmless[s] < SMALLEST_SET ? UINT32_MAX
+			: (uint32_t) fmax(1, floor((search->han[s] * 2 > search->harmless[s] ? fmin(budget, BUDGET_HAN) : budget) * search->harmless[s]));
 	}
 	for (uint32_t c = 0; c < search->ncandidates; c++)
 		search->candidates[c].flagged = false;
