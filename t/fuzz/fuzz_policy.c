@@ -55,6 +55,32 @@ check_tree(const MdrPolicy *policy)
 	}
 }
 
+/* With a model that a site learned, and without one again: the rest of the document stays what it is. */
+static void
+check_learned(MdrArena *arena, const MdrPolicy *policy, const char *document, size_t length)
+{
+	const char *category = policy->categories[policy->ncategories - 1].id;
+	size_t		used = length < 200 ? length : 200;
+	char	   *with,
+			   *without;
+	size_t		with_length,
+				without_length;
+	MdrPolicy  *read;
+	MdrError	error = {0};
+
+	require(mdr_policy_with_learned(arena, document, length, &category, 1, 7, document, used, &with, &with_length, &error) == MDR_OK,
+			"a model can be put into a document");
+	require(mdr_policy_parse(arena, with, with_length, NULL, NULL, &read, &error) == MDR_OK, "a document with a model can be read");
+	require(read->nrules == policy->nrules && read->ncategories == policy->ncategories && read->nrisks == policy->nrisks,
+			"a model changes nothing else");
+	require(read->learned.ncategories == 1 && read->learned.categories[0] == policy->ncategories - 1 && read->learned.examples == 7 &&
+			read->learned.length == used && memcmp(read->learned.bytes, document, read->learned.length) == 0,
+			"a model is read as it was written");
+	require(mdr_policy_with_learned(arena, with, with_length, NULL, 0, 0, NULL, 0, &without, &without_length, &error) == MDR_OK &&
+			mdr_policy_parse(arena, without, without_length, NULL, NULL, &read, &error) == MDR_OK, "and without it again");
+	require(read->nrules == policy->nrules && read->learned.bytes == NULL && without_length <= length + 1, "nothing of it is left");
+}
+
 static void
 run_policy(MdrArena *arena, const MdrPolicy *policy, const char *document, size_t length)
 {
@@ -99,6 +125,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (status == MDR_OK)
 	{
 		check_tree(policy);
+		check_learned(arena, policy, document, size);
 		run_policy(arena, policy, document, size);
 	}
 	else
