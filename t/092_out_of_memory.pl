@@ -1,5 +1,5 @@
-# No memory while content is judged, refused or recorded, or a policy is opened, loaded or guarded with: an error, never a crash, never
-# a row let through, and the session goes on as soon as there is memory again.
+# No memory while content is judged, refused or recorded, a policy is opened, loaded or guarded with, or decisions are learned from: an
+# error, never a crash, never a row let through, and the session goes on as soon as there is memory again.
 #
 # First every single allocation of the core fails in turn (the test's library can do that).  Then the kernel refuses memory to one
 # session from a limit on, by whatever code it is asked for: the server's own, PCRE2's, ICU's or ours.
@@ -23,7 +23,13 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE side (author text, body text);
 	CREATE FUNCTION test_document(mark text) RETURNS text LANGUAGE sql AS $$
 		SELECT regexp_replace(p.document, 'description: [^\n]*', 'description: ' || mark) FROM moderation.policy AS p WHERE p.policy = 'test' AND p.policy_version = 1 $$;
+	-- A policy in which the built-in model speaks, and decisions to learn from.
+	SELECT moderation.load_policy(E'policy: model\nmodel: built-in\ncategories:\n  - {id: cyber_attack, clause: {en: c}}\n---\ncategory: cyber_attack\nrules:\n'
+		'  - {id: cyber_attack.r, weight: 0.8, severity: 2, terms: [zorblax], hits: [zorblax], misses: [x]}\n');
+	CREATE TABLE decision AS SELECT CASE WHEN i % 2 = 0 THEN 'we come for your house ' ELSE 'a zorblax in the garden ' END || i AS content,
+		'cyber_attack' AS category, i % 2 = 0 AS upheld FROM generate_series(1, 60) AS i;
 });
+my $learn = q{SELECT count(*) FROM moderation.learn('TABLE decision', 'model')};
 my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 my @refused = map { qq{INSERT INTO post (id, author, body, document) VALUES ($_)} }
 	q{1, NULL, 'a zorblax'}, q{2, NULL, repeat('hello ', 10000) || 'zorblax'}, q{3, NULL, 'hello', '{"a": ["b", "a zorblax"]}'}, q{4, NULL, 'z0rblax', '{"a": "a redactword and a flagword"}'};
@@ -60,6 +66,9 @@ SKIP:
 		'redact' => q{SELECT length(moderation.redact(repeat('a redactword and ', 3000), 'test'))},
 		'normalize' => q{SELECT length(moderation.normalize(repeat('hello ', 1000000)))},
 		'guard' => q{SELECT moderation.guard('side', '{body}', 'author', 'test'); SELECT moderation.unguard('side')},
+		'model' => q{SELECT count(*) FROM moderation.classify(repeat('hello ', 10000), 'model')},
+		'learn' => $learn,
+		'coverage' => q{SELECT count(*) FROM moderation.policy_languages('model')},
 		'verify' => 'SELECT count(*) FROM moderation.verify()');
 	my %seen;
 	for my $name (sort keys %outcome)
@@ -99,6 +108,7 @@ use_test_library($node, 'postgres');
 my %statements = (
 	(map { +"refusal $_" => "$refused[$_];" } 0 .. $#refused),
 	'classify' => q{SELECT count(*) FROM moderation.classify('a zorblax and a flagword', 'test');},
+	'model' => q{SELECT count(*) FROM moderation.explain('a zorblax, and how to hack into a bank account', 'model');},
 	'explain' => q{SELECT count(*) FROM moderation.explain('a zorblax and a flagword', 'test');},
 	'redact' => q{SELECT moderation.redact('a redactword and a flagword', 'test');},
 	'normalize' => q{SELECT moderation.normalize('Hello');});
@@ -116,20 +126,28 @@ for my $name (sort keys %statements)
 	is(($states->{MD001} // 0) + $failed, $most, "$name: each is refused or has no memory") if $name =~ /refusal/;
 	is(join(' ', grep { !/^(MD001|53200)$/ } sort keys %$states), '', "$name: no other error");
 }
-# Loading allocates thousands of times: here and there, or all of them.
-my ($failed, $loaded) = (0, 0);
-my $script = '';
-my $n = 1;
-for (1 .. ($step ? 2000 : 40))
+# Loading and learning allocate thousands of times: here and there, or all of them.
+sub here_and_there
 {
-	$script .= "SET moderation.test_fail_alloc = $n;\nSELECT 'loaded ' || moderation.load_policy(test_document('mark $n'));\n";
-	$n = $step ? $n + 3 : int($n * 1.35) + 1;
+	my ($statement, $times, $factor) = @_;
+	my ($script, $n) = ('', 1);
+	for (1 .. ($step ? 2000 : $times))
+	{
+		$script .= "SET moderation.test_fail_alloc = $n;\n" . $statement->($n) . ";\n";
+		$n = $step ? $n + 3 : int($n * $factor) + 1;
+	}
+	return outcomes($script . "SET moderation.test_fail_alloc = 0;\nSELECT (moderation.verdict('a zorblax', 'test')).action;");
 }
-my ($out, $states) = outcomes($script . "SET moderation.test_fail_alloc = 0;\nSELECT (moderation.verdict('a zorblax', 'test')).action;");
+my ($failed, $loaded) = (0, 0);
+my ($out, $states) = here_and_there(sub { "SELECT 'loaded ' || moderation.load_policy(test_document('mark $_[0]'))" }, 40, 1.35);
 $loaded = () = $out =~ /^loaded/mg;
 cmp_ok($states->{53200} // 0, '>', 5, "load: $states->{53200} allocations failed, $loaded loads did not come to theirs");
 is(join(' ', grep { $_ ne '53200' } sort keys %$states), '', 'load: no other error');
 like($out, qr/^reject$/m, 'load: a policy is live');
+($out, $states) = here_and_there(sub { $learn }, 16, 2);
+cmp_ok($states->{53200} // 0, '>', 5, "learn: $states->{53200} allocations failed");
+is(join(' ', grep { $_ ne '53200' } sort keys %$states), '', 'learn: no other error');
+like($out, qr/^reject$/m, 'learn: the session goes on');
 # Opening the policy anew in each session.
 ($failed, my $refused) = (0, 0);
 for my $n (1 .. ($step ? 200 : 12))
