@@ -43,8 +43,11 @@ INSERT INTO post (body) VALUES ('harmless');
 }
 
 my (%states, @odd);
-my $steps = $ENV{MODERATION_SOAK} ? 96 : 12;
-for my $kb (0, 16, 64, 192, map({ int($_ * 9600 / $steps) } 1 .. $steps), 16384, 32768)
+my $steps = $ENV{MODERATION_SOAK} ? 96 : 16;
+# A session that begins needs room for the library, and for the compiled policy.
+my $needed = $node->safe_psql('postgres', q{SELECT ((SELECT (pg_stat_file(setting || '/moderation.so')).size FROM pg_config WHERE name = 'PKGLIBDIR')
+	+ (SELECT max(octet_length(image)) FROM moderation.policy_image)) / 1024});
+for my $kb (0, 16, 64, 192, map({ int($_ * $needed / $steps) } 1 .. $steps), 2 * $needed, 4 * $needed)
 {
 	# Without the policy at hand, or with it; in the one case even the library may not find room.
 	for my $warm (0, 1)

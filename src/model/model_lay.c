@@ -215,12 +215,13 @@ make_block(MdrTrainer *trainer, uint32_t nwords, unsigned index_bits, unsigned p
 	const MdrTraining *training = &trainer->training;
 	size_t		length = (sizeof(MdrModelHeader) + 63) / 64 * 64;
 	MdrModelHeader header = {
-		.magic = MDR_MODEL_MAGIC,.format = MDR_MODEL_FORMAT,.byte_order = MDR_MODEL_BYTE_ORDER,.nheads = training->nheads,
+		.format = MDR_MODEL_FORMAT,.byte_order = MDR_MODEL_BYTE_ORDER,.nheads = training->nheads,
 		.row_bits = training->bits,.index_bits = index_bits,.nwords = nwords,.ngroups = training->ngroups,.phrase_bits = phrase_bits,
 		.damping = training->damping
 	};
 	MdrModelHeader *block;
 
+	memcpy(header.magic, MDR_MODEL_MAGIC, sizeof(header.magic));
 	header.rows = place_section(&length, (size_t) MDR_ROW_BYTES << header.row_bits);
 	header.index = place_section(&length, sizeof(uint32_t) << index_bits);
 	header.words = place_section(&length, nwords * sizeof(MdrModelWord));
