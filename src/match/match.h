@@ -114,6 +114,8 @@ extern const char *mdr_engine_context(const MdrEngine *engine, int index);
 typedef struct MdrOpinion
 {
 	float		score;			/* the category's model weight times mdr_model_score(), less what a context excuses; 0 below .001 */
+	uint32_t	start;			/* the window that the score is of, in bytes of the content as given */
+	uint32_t	end;
 	float		shift;			/* by how much the learned model moves the category's logit, -4 to 4 */
 } MdrOpinion;
 
@@ -140,6 +142,9 @@ extern MdrStatus mdr_engine_scan(MdrEngine *engine, MdrArena *arena, const char 
 
 /* The severity of a finding that a context has lowered, at most. */
 #define MDR_LOWERED_SEVERITY 1
+
+/* Findings this many bytes apart, as given, or less count together; twice as far apart or more they do not. */
+#define MDR_NEARBY 512
 
 /* What findings come to in one category. */
 typedef struct MdrScore

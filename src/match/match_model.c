@@ -139,6 +139,8 @@ judge(MdrWindow *window, uint32_t index)
 	int			context = excuse(window, index, &score);
 
 	window->scan->opinions[index].score = score < LEAST_OPINION ? 0 : score;
+	window->scan->opinions[index].start = window->model.start[head];
+	window->scan->opinions[index].end = window->model.end[head];
 	if (!told)
 		return MDR_OK;
 	return mdr_add_finding(window, (MdrFinding) {category->model_rule, window->model.start[head], window->model.end[head],
@@ -220,7 +222,10 @@ mdr_finish_learned(MdrWindow *window, bool *added)
 	if (scores == NULL || others == NULL)
 		return MDR_NO_MEMORY;
 	for (uint32_t c = 0; c < engine->ncategories; c++)
-		others[c].score = opinions[c].score;
+	{
+		others[c] = opinions[c];
+		others[c].shift = 0;
+	}
 	status = mdr_engine_scores(engine, engine->scratch, window->findings, window->nfindings, others, scores);
 	for (uint32_t c = 0; status == MDR_OK && c < engine->ncategories; c++)
 	{

@@ -4,6 +4,7 @@
  *
  * A category's score is 1 - (1 - m) * product of (1 - score) over its rules, each counted once at its best finding (noisy-or; Pearl,
  * "Probabilistic Reasoning in Intelligent Systems", 1988): surer rules and more of them rank higher, and it stays in 0..1.
+ * In a long content that is reckoned for each place (MDR_NEARBY), and the worst counts: mentions a page apart do not add up.
  *
  *	m		what the learned model gives the category: its model weight times mdr_model_score(), times the smallest factor of a context
  *			that the category names, that counts anywhere in the content, and that was seen; below .001 it is 0.  0 without a model.

@@ -45,6 +45,44 @@ redacts(const char *text, const char *mask, const char *expected, const char *wh
 		printf("#   %s\n", status == MDR_OK ? out : "no text");
 }
 
+/* "forty" as its first word, then calm text, then another word that begins at that byte; and the same behind more calm text. */
+static const char *
+apart(uint32_t before, uint32_t distance, const char *one, const char *other)
+{
+	static char text[8192];
+
+	memset(text, ' ', sizeof(text));
+	for (uint32_t i = 0; i < before + distance; i += 5)
+		memcpy(text + i, "calm", 4);
+	memset(text + before, ' ', 16);
+	memcpy(text + before, one, strlen(one));
+	memset(text + before + distance - 5, ' ', 16);
+	strcpy(text + before + distance, other);
+	return text;
+}
+
+static void
+far_apart(void)
+{
+	unsigned	wrong = 0;
+
+	gives(apart(0, 512, "forty", "fifty"), 0, 0.7, 3, MDR_REJECT, "what is 512 bytes apart adds up");
+	gives(apart(0, 2048, "forty", "fifty"), 0, 0.5, 3, MDR_FLAG, "what is far apart does not: the worse place counts");
+	gives(apart(0, 2048, "thirty fifty", "forty"), 0, 0.65, 3, MDR_FLAG, "wherever it is");
+	gives(apart(0, 2048, "mention", "seventy"), 0, 0.8, 2, MDR_REJECT, "a place with the higher score takes nothing from one that acts");
+	gives(apart(0, 2048, "seventy", "mention"), 0, 0.8, 2, MDR_REJECT, "in either order");
+	for (uint32_t before = 0; before < 3000; before += 35)
+		for (uint32_t distance = 30; distance <= 1600; distance += 155)
+		{
+			MdrVerdict	verdict = judge(apart(before, distance, "forty", "fifty"), MDR_REJECT);
+			bool		together = fabs(verdict.categories[0].score - 0.7) < 1e-6;
+
+			wrong += (distance <= MDR_NEARBY && !together) || (distance >= 2 * MDR_NEARBY && together);
+			mdr_arena_reset(arena);
+		}
+	ok(wrong == 0, "wherever two findings are, the near ones add up, the far ones do not");
+}
+
 int
 main(void)
 {
@@ -82,6 +120,7 @@ main(void)
 	gives("thirty", 0, 0.3, 1, MDR_ALLOW, "below flag_at nothing happens");
 	gives("forty fifty", 0, 0.7, 3, MDR_REJECT, "two rules add up: 1 - 0.6 * 0.5");
 	gives("forty forty forty", 0, 0.4, 2, MDR_FLAG, "a rule counts once");
+	far_apart();
 	gives("mention", 0, 0.8, 0, MDR_FLAG, "the action is the severity's");
 	gives("mention thirty", 0, 0.86, 1, MDR_FLAG, "the gravest rule's severity");
 	gives("seventy reported", -1, 0, 0, MDR_ALLOW, "excused altogether is nothing");
