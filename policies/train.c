@@ -165,6 +165,7 @@ read_unseen(const Corpus *corpus, const char *bytes, size_t length, int fold, Un
 			continue;
 		mdr_model_start(&reading);
 		mdr_model_read(&model, &corpus->texts[t].plain, &reading);
+		unseen[t].cost = mdr_model_length_cost(&reading);
 		for (uint32_t head = 0; head < NHEADS; head++)
 		{
 			unseen[t].logit[head] = reading.logit[head];
@@ -195,7 +196,7 @@ flagged(const Unseen *unseen, Scoring scoring[MDR_NSCRIPTS][NHEADS])
 	for (int head = 0; head < ANY; head++)
 	{
 		const Scoring *s = &scoring[unseen->script[head]][head];
-		double		z = s->constant + s->self * unseen->logit[head] + s->any * unseen->logit[ANY];
+		double		z = s->constant + s->self * unseen->logit[head] + s->any * unseen->logit[ANY] - unseen->cost;
 
 		heads |= (uint32_t) (unseen->logit[head] > -INFINITY && 1 / (1 + exp(-z)) >= 2.0 / 3) << head;
 	}

@@ -69,6 +69,7 @@ typedef struct Unseen
 {
 	float		logit[NHEADS];
 	uint8_t		script[NHEADS]; /* of the highest window */
+	float		cost;			/* of its length, in deviations */
 } Unseen;
 
 /* How scores are made of a head's logits in a script. */

@@ -179,7 +179,7 @@ prepare(Search *search, const Corpus *corpus, const Unseen *unseen, int without,
 			double		factor = factor_of(head, own, any);
 			double		z = ((unseen[t].logit[head] - own->mean) / own->deviation
 							 + factor * (unseen[t].logit[ANY] - any->mean) / any->deviation) / sqrt(1 + factor * factor);
-			double		level = floor((z - LOWEST) * PER_DEVIATION);
+			double		level = floor((z - unseen[t].cost / SLOPE - LOWEST) * PER_DEVIATION);
 
 			candidate->level[head] = level < 0 ? -1 : level > LEVELS - 1 ? LEVELS - 1 : (int8_t) level;
 			if (level >= 0)

@@ -59,6 +59,7 @@ typedef struct MdrReading
 	uint32_t	start[MDR_MODEL_MAX_HEADS]; /* that window, in bytes of the plain view */
 	uint32_t	end[MDR_MODEL_MAX_HEADS];
 	MdrScript	script[MDR_MODEL_MAX_HEADS];	/* of that window */
+	uint32_t	nwindows;		/* that were read */
 } MdrReading;
 
 extern void mdr_model_start(MdrReading *reading);
@@ -71,9 +72,17 @@ extern void mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReadi
 
 /*
  * A head's logit as a score in 0..1 that can be compared between heads and scripts: 2/3 at the threshold that was chosen for the head and
- * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it.
+ * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it, and what the text's length takes off.
  */
 extern float mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head);
+
+/*
+ * By how much a text's length lowers the logit of its scores: the highest of many windows is high by chance.  MDR_MODEL_LENGTH_FACTOR times
+ * the logarithm of the number of windows, up to MDR_MODEL_MOST_WINDOWS of them (about 8,000 characters).
+ */
+#define MDR_MODEL_LENGTH_FACTOR 0.33f
+#define MDR_MODEL_MOST_WINDOWS 64
+extern float mdr_model_length_cost(const MdrReading *reading);
 
 /*
  * Training.  A trainer holds what it trains on of every text, and at the end the weights, in the arena it was made in: about 3 KB a

@@ -169,6 +169,7 @@ read_window(const MdrModelHeader *header, const MdrTables *tables, const Sums *b
 
 	if (nfeatures == 0)
 		return;
+	reading->nwindows++;
 	norm = 1 / sqrtf((float) nfeatures + header->damping);
 	for (uint32_t head = 0; head < LANES; head++)
 	{
@@ -225,12 +226,22 @@ mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReading *reading)
 		read_window(model->header, &tables, &sums[1], &sums[0], reading);
 }
 
+/* A Gaussian's highest of n is about log(n) / 3 deviations higher where one in a thousand lies: the slope of its tail there. */
+float
+mdr_model_length_cost(const MdrReading *reading)
+{
+	uint32_t	n = reading->nwindows < MDR_MODEL_MOST_WINDOWS ? reading->nwindows : MDR_MODEL_MOST_WINDOWS;
+
+	return n > 1 ? MDR_MODEL_LENGTH_FACTOR * logf((float) n) : 0;
+}
+
 float
 mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head)
 {
 	const MdrModelScore *score = &model->header->scores[reading->script[head]][head];
 	float		z = score->constant + score->self * reading->logit[head]
-		+ (model->any >= 0 && score->any != 0 ? score->any * reading->logit[model->any] : 0);
+		+ (model->any >= 0 && score->any != 0 ? score->any * reading->logit[model->any] : 0)
+		- mdr_model_length_cost(reading);
 	float		result = 1 / (1 + expf(-z));
 
 	return reading->logit[head] > -INFINITY && result > 0 ? result < 1 ? result : 1 : 0;

@@ -108,6 +108,12 @@ windows(void)
 		strcat(text, "please write about my garden with some music ");
 	longer = read_text(&model, text);
 	ok(longer.logit[0] >= reading.logit[0] && longer.start[0] == reading.start[0], "harmless text behind it does not lower a logit");
+	ok(longer.nwindows > reading.nwindows && mdr_model_length_cost(&longer) > mdr_model_length_cost(&reading),
+	   "but costs its score something, as the highest of more windows");
+	longer.nwindows = 1;
+	ok(mdr_model_length_cost(&longer) == 0, "one window costs nothing");
+	longer.nwindows = UINT32_MAX;
+	ok(fabsf(mdr_model_length_cost(&longer) - MDR_MODEL_LENGTH_FACTOR * logf(MDR_MODEL_MOST_WINDOWS)) < 1e-6f, "and any number of them no more than some");
 }
 
 /* Time for a megabyte of what a text can be made of; all of it is read in time linear in its length. */
