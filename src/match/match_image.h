@@ -60,6 +60,7 @@ typedef struct MdrImageHeader
 	uint32_t	views;
 	MdrLadder	ladder;
 	MdrIndexSizes sizes;
+	uint32_t	unused;			/* zero, as no byte of an image may be left to chance */
 	MdrSectionEntry sections[MDR_NSECTIONS];
 } MdrImageHeader;
 
@@ -78,6 +79,7 @@ typedef struct MdrImageCategory
 	float		model;			/* the most that the library's model can give */
 	uint32_t	model_rule;		/* the rule as which it speaks, or MDR_NO_RULE */
 	uint32_t	learned_rule;	/* the same for the learned model */
+	uint32_t	unused;
 } MdrImageCategory;
 
 #define MDR_NO_RULE UINT32_MAX
@@ -103,13 +105,16 @@ typedef struct MdrImageRule
 	uint32_t	ngroups;
 	uint32_t	ordered;
 	uint32_t	sentence;
-	uint32_t	unused;
 	uint32_t	views;
 	uint32_t	nterms;
 	uint32_t	npatterns;
 	uint32_t	nhits;
 	uint32_t	nmisses;
 } MdrImageRule;
+
+_Static_assert(offsetof(MdrImageHeader, sections) == offsetof(MdrImageHeader, unused) + 4 &&
+			   sizeof(MdrImageCategory) == offsetof(MdrImageCategory, unused) + 4 &&
+			   sizeof(MdrImageRule) == offsetof(MdrImageRule, nmisses) + 4, "nothing lies between members");
 
 /* What a literal or a pattern is to whom. */
 typedef enum MdrUseKind

@@ -65,6 +65,7 @@ typedef struct MdrModelHeader
 	uint32_t	ngroups;
 	uint32_t	phrase_bits;	/* 2^phrase_bits places for phrases */
 	float		damping;		/* a window's sums are divided by sqrt(number of features + damping) */
+	uint32_t	unused;			/* zero: the same model is the same bytes */
 	uint64_t	rows;			/* offsets of the sections */
 	uint64_t	index;
 	uint64_t	words;
