@@ -1,12 +1,11 @@
-# What make eval prints, on a policy of one rule and seven texts, reckoned by hand.
+# What make eval prints, on a policy of two rules and seven texts, reckoned by hand.  (.ci/test builds the program.)
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
 use Test::More;
 
 plan skip_all => 'jansson is not installed' if system('pkg-config --exists jansson') != 0;
-my $built = `make --no-print-directory build/bench/eval 2>&1`;
-is($?, 0, 'the program is built') or diag($built);
+ok(-x 'build/bench/eval', 'the program is built');
 
 my $folder = tempdir(CLEANUP => 1);
 mkdir("$folder/sets") or die $!;
