@@ -17,7 +17,7 @@
 
 /* What there is to tune. */
 #define BUDGET 0.009			/* of each harmless set, for all heads but those below together */
-#define BUDGET_HAN 0.008		/* of a set that is mostly Chinese: fewer genres of it are known */
+#define BUDGET_HAN 0.006		/* of a set that is mostly Chinese: fewer genres of it are known */
 #define BUDGET_APART 0.01		/* for violence and for politics, each */
 #define BUDGET_ANY 0.005		/* for "any" */
 #define SMALLEST_SET 100		/* harmless texts in a script: with fewer, a set does not decide */
