@@ -114,7 +114,7 @@ install-test-library: build/test/moderation_test.so $(UPDATES)
 	$(call lacking,revoke,/EXECUTE format.CASE WHEN object.open/d)
 
 # The program that makes the model, from data sets and the project's own examples.
-build/train: $(wildcard policies/train*.c) $(CORE_OBJS) policies/train.h
+build/train: $(wildcard policies/model/train/*.c) $(CORE_OBJS) policies/model/train/train.h
 	@mkdir -p $(@D)
 	$(CC) -g -O2 -std=gnu11 -Wall -ffp-contract=off -Isrc $(filter %.c,$^) $(CORE_OBJS) -o $@ $(CORE_LIBS) -ljansson
 

@@ -69,7 +69,7 @@ read_folds(Corpus *corpus, const char *folder)
 	fclose(in);
 }
 
-/* The same tenth that policies/train_texts.c holds back: FNV-1a, Fowler, Noll and Vo. */
+/* The same tenth that policies/model/train/texts.c holds back: FNV-1a, Fowler, Noll and Vo. */
 bool
 is_held_back(const Text *text)
 {

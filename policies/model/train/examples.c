@@ -1,5 +1,5 @@
 /*
- * train_examples.c
+ * examples.c
  *		Reads the project's own examples, and makes texts of their frames.
  *
  * A file is a set.  A line is a comment (#), or one of

@@ -1,5 +1,5 @@
 /*
- * train_texts.c
+ * texts.c
  *		Reads data sets: JSON, one text a line.
  *
  * A label says 0 or 1 of a category; "benign" 1 says 0 of every category, and 0 says that there is some harm.  What a text says nothing

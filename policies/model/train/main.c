@@ -1,10 +1,10 @@
 /*
- * train.c
+ * main.c
  *		Makes the model that is part of the library, and models for its evaluation.
  *
  *	train --data FOLDER --own FOLDER --out FILE [--folds FOLDER] [--logits FILE] [--check FOLDER] [--quick]
  *
- *	--data		data sets: .jsonl files as datasets/README.md describes them
+ *	--data		data sets: .jsonl files as policies/README.md describes them
  *	--own		the project's own examples (examples/) and lexicon (lexicon/)
  *	--out		the model
  *	--folds		also models for the evaluation: fold-K.model has not seen the sets of fold K, and neither have its thresholds; sets.txt
@@ -15,7 +15,7 @@
  *	--quick		only the final fit, with no thresholds: every head scores 0
  *
  * Sets are dealt into four folds, those with harm and those without apart.  Four models, each without one fold, say what a model makes
- * of sets that it has not seen; thresholds are chosen from that (train_thresholds.c).  Then one is trained on everything.  The same
+ * of sets that it has not seen; thresholds are chosen from that (thresholds.c).  Then one is trained on everything.  The same
  * files give the same bytes.
  *
  * Input: files.  Output: models; on stdout, how the models do on the sets they have not seen.  Memory: arenas, until the program ends.

@@ -1,5 +1,5 @@
 /*
- * train_thresholds.c
+ * thresholds.c
  *		Chooses how logits become scores: where each head's threshold lies in each script.
  *
  * A head's logit and that of "any" are measured against harmless texts of sets that the model has not seen, in standard deviations
