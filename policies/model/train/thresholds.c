@@ -5,7 +5,8 @@
  * A head's logit and that of "any" are measured against harmless texts of sets that the model has not seen, in standard deviations
  * from their mean, and added.  All thresholds begin where nothing is above them, and are lowered, always the one that catches most
  * harm for the harmless texts it takes along, until none can be lowered without flagging more than so many texts of some harmless
- * set: the worst set decides, not the mean.  A head that has no positive text in a script has no score there.
+ * set: the worst set decides, not the mean.  A head whose threshold was never lowered has it above all that was seen: it
+ * flags next to nothing, but still ranks.  One that has no positive text in a script has no score there.
  *
  * Input: unseen logits.  Output: factors of scores.  Memory: malloc, freed.  On error: the program ends.
  */
@@ -404,12 +405,11 @@ choose_scoring(const Corpus *corpus, const Unseen *unseen, int without, Scoring 
 			double		factor = factor_of(head, own, any);
 			double		slope = SLOPE / sqrt(1 + factor * factor);
 			double		threshold = LOWEST + (double) search.level[script][head] / PER_DEVIATION;
-			bool		speaks = learned[script][head] && search.level[script][head] < LEVELS;
 
 			scoring[script][head] = (Scoring)
 			{
 				(float) (slope / own->deviation), (float) (slope * factor / any->deviation),
-					speaks ? (float) (log(2) - SLOPE * threshold - slope * (own->mean / own->deviation
+					learned[script][head] ? (float) (log(2) - SLOPE * threshold - slope * (own->mean / own->deviation
 																			+ factor * any->mean / any->deviation)) : -INFINITY
 			};
 		}
