@@ -72,7 +72,7 @@ extern void mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReadi
 
 /*
  * A head's logit as a score in 0..1 that can be compared between heads and scripts: 2/3 at the threshold that was chosen for the head and
- * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it, and what the text's length takes off.
+ * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it, and what the text's length takes off.  Below .0009 it is 0.
  */
 extern float mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head);
 

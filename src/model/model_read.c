@@ -17,6 +17,7 @@ typedef int16_t EightSigned __attribute__((vector_size(16)));
 typedef uint16_t Four __attribute__((vector_size(8)));
 typedef int16_t FourSigned __attribute__((vector_size(8)));
 
+#define FAINTEST (-7.0f)		/* logit of a score of .0009 */
 #define LANES MDR_LANES
 
 /* What the features of a block sum up to. */
@@ -242,7 +243,11 @@ mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head)
 	float		z = score->constant + score->self * reading->logit[head]
 		+ (model->any >= 0 && score->any != 0 ? score->any * reading->logit[model->any] : 0)
 		- mdr_model_length_cost(reading);
-	float		result = 1 / (1 + expf(-z));
+	float		result;
 
-	return reading->logit[head] > -INFINITY && result > 0 ? result < 1 ? result : 1 : 0;
+	/* Most scores of most texts: not worth an exponential function.  No number is no score, either. */
+	if (!(reading->logit[head] > -INFINITY) || !(z > FAINTEST))
+		return 0;
+	result = 1 / (1 + expf(-z));
+	return result < 1 ? result : 1;
 }
