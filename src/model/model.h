@@ -60,7 +60,11 @@ typedef struct MdrReading
 	uint32_t	end[MDR_MODEL_MAX_HEADS];
 	MdrScript	script[MDR_MODEL_MAX_HEADS];	/* of that window */
 	uint32_t	nwindows;		/* that were read */
+	uint32_t	halfwords;		/* of the whole text: a word counts 2, a character of a script without spaces 1 */
 } MdrReading;
+
+/* Of fewer the model says nothing: a word alone is a matter for rules. */
+#define MDR_MODEL_FEWEST_HALFWORDS 6
 
 extern void mdr_model_start(MdrReading *reading);
 
@@ -72,7 +76,8 @@ extern void mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReadi
 
 /*
  * A head's logit as a score in 0..1 that can be compared between heads and scripts: 2/3 at the threshold that was chosen for the head and
- * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it, and what the text's length takes off.  Below .0009 it is 0.
+ * script on sets the model had not seen, rising with the logit.  What the head "any" adds to a category is in it, and what the text's length takes off.  Below .0009 it is 0, and so it is for a text of one or
+ * two words.
  */
 extern float mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head);
 

@@ -218,6 +218,7 @@ mdr_model_read(const MdrModel *model, const MdrText *plain, MdrReading *reading)
 	{
 		if (block.nwords + block.nrows == 0)
 			continue;
+		reading->halfwords += 2 * block.ntokens + block.han;
 		sum_block(&tables, &block, &sums[nblocks % 2]);
 		if (nblocks > 0)
 			read_window(model->header, &tables, &sums[(nblocks + 1) % 2], &sums[nblocks % 2], reading);
@@ -246,7 +247,7 @@ mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head)
 	float		result;
 
 	/* Most scores of most texts: not worth an exponential function.  No number is no score, either. */
-	if (!(reading->logit[head] > -INFINITY) || !(z > FAINTEST))
+	if (!(reading->logit[head] > -INFINITY) || !(z > FAINTEST) || reading->halfwords < MDR_MODEL_FEWEST_HALFWORDS)
 		return 0;
 	result = 1 / (1 + expf(-z));
 	return result < 1 ? result : 1;

@@ -360,11 +360,35 @@ other_heads(void)
 	unmake(&made);
 }
 
+/* The highest score of any head. */
+static float
+surest(const char *content)
+{
+	const MdrModel *model = mdr_model_built_in();
+	MdrReading	reading;
+	float		best = 0;
+
+	read_text(model, content, &reading);
+	for (uint32_t h = 0; h < mdr_model_nheads(model); h++)
+		best = fmaxf(best, mdr_model_score(model, &reading, h));
+	return best;
+}
+
+/* One or two words are too little to go by, whatever they are: a name, a typo, laughter. */
+static void
+few_words(void)
+{
+	ok(surest("ex") == 0 && surest("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeex") == 0 && surest("hahahahaha") == 0 && surest("kill bomb") == 0
+	   && surest("炸弹毒品") == 0 && surest("") == 0, "of a word or two the model says nothing");
+	ok(surest("kill bomb hack") > 0 && surest("自制炸弹毒品") > 0, "of more it does");
+}
+
 int
 main(void)
 {
 	arena = mdr_arena_create(0);
 	choose_sentence();
+	few_words();
 	alone();
 	with_rules();
 	contexts();
