@@ -25,7 +25,8 @@ my $learn = q{SELECT count(*) FROM moderation.learn('TABLE decision')};
 
 # Cancelled when it has said how far it is; meanwhile others write, and load policies.
 my ($out, $err) = ('', '');
-my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $learn ], '>', \$out, '2>', \$err,
+my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+	q{SELECT count(*) FROM moderation.learn('SELECT d.* FROM decision AS d, generate_series(1, 6)')} ], '>', \$out, '2>', \$err,
 	IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 $psql->pump until $err =~ /NOTICE:  learning: (?!preparing|reading, 0 )\w+/ || !$psql->pumpable;
 like($err, qr/^NOTICE:  learning: \w+, \d/m, 'it says what it is doing, and how far it is');
