@@ -242,11 +242,12 @@ mdr_model_score(const MdrModel *model, const MdrReading *reading, uint32_t head)
 {
 	const MdrModelScore *score = &model->header->scores[reading->script[head]][head];
 	float		z = score->constant + score->self * reading->logit[head]
-		+ (model->any >= 0 && score->any != 0 ? score->any * reading->logit[model->any] : 0)
-		- mdr_model_length_cost(reading);
+		+ (model->any >= 0 && score->any != 0 ? score->any * reading->logit[model->any] : 0);
 	float		result;
 
-	/* Most scores of most texts: not worth an exponential function.  No number is no score, either. */
+	/* Most scores of most texts: not worth a logarithm and an exponential function.  No number is no score, either. */
+	if (z > FAINTEST)
+		z -= mdr_model_length_cost(reading);
 	if (!(reading->logit[head] > -INFINITY) || !(z > FAINTEST) || reading->halfwords < MDR_MODEL_FEWEST_HALFWORDS)
 		return 0;
 	result = 1 / (1 + expf(-z));
